@@ -1,0 +1,36 @@
+# Skipstone: everything is installed into .venv of this checkout.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install lock format check test demo bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(VENV)/.installed  ## the tool and its tests' tools, into .venv
+
+$(VENV)/.installed: requirements-dev.txt pyproject.toml tools/prepare-machine
+	tools/prepare-machine python
+	test -x $(BIN)/python || python3 -m venv $(VENV)
+	$(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
+	touch $@
+
+lock:  ## pin the dependencies anew (hashes, no addresses)
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q -o requirements.txt pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+
+format: install  ## format the code
+	ruff format .
+	ruff check --fix .
+
+check: install  ## format, lint, types, unit tests: under a minute
+	ruff format --check .
+	ruff check .
+	mypy
+	pytest -q -n 2 tests/unit tests/plans tests/commands
+
+clean:  ## remove what a build leaves here (not the lab's caches)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out

@@ -1,0 +1,1 @@
+"""What OpenStack is, as data: releases, services, routes; no input or output beyond YAML."""

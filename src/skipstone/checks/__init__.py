@@ -1,0 +1,1 @@
+"""Questions about a cloud; never a change."""

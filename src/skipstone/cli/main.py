@@ -1,0 +1,105 @@
+"""Entry point of ``skipstone``: finds the verb, shows errors, and is the only place that exits.
+
+Verbs are imported when they are called, not before: ``skipstone --help`` must answer in under 0.3 s, and
+importing the engine alone takes a second.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from skipstone import __version__
+from skipstone.errors import ExitCode, SkipstoneError
+
+# verb -> (module under skipstone.cli, one line for --help); the attribute is the verb itself
+VERBS: dict[str, tuple[str, str]] = {
+    "route": ("route", "Print the stops from one release to another, and why each is there."),
+    "discover": ("discover", "Collect what a cloud is: hosts, packages, databases, agents, instances."),
+    "check": ("check", "Ask every check about a discovered cloud; changes nothing."),
+    "plan": ("plan", "Write the plan of an upgrade, to be reviewed."),
+    "runbook": ("plan", "Print a plan as a runbook that a person can follow by hand."),
+    "apply": ("apply", "Carry out a plan; continues where an earlier apply stopped."),
+    "verify": ("verify", "Look at the cloud from outside and compare with an earlier look."),
+    "status": ("status", "Show where a run stands."),
+    "log": ("status", "Show what a run did: every step, command and output."),
+    "report": ("report", "Write the report of a run: times, outages, replies lost."),
+    "lab": ("lab", "A real small OpenStack cloud on this machine."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose verbs are imported only when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of an upgrade."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one verb, or None where there is no such verb."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"skipstone.cli.{VERBS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="skipstone")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.pass_context
+def cli(ctx: click.Context, *, debug: bool) -> None:
+    """Upgrade a running OpenStack cloud across one release or many.
+
+    \b
+    The usual path:
+      skipstone discover -i inventory.yaml -o cloud.yaml
+      skipstone check cloud.yaml --to 2025.1
+      skipstone plan cloud.yaml --to 2025.1 -o plan.yaml
+      skipstone runbook plan.yaml
+      skipstone apply plan.yaml
+    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
+    ctx.obj = {"debug": debug}
+
+
+def show_error(error: SkipstoneError) -> None:
+    """Print an error on stderr: what happened, where, the evidence, what to do."""
+    click.secho(f"error: {error}", fg="red", err=True)
+    for label, text in (("evidence", error.evidence), ("remedy", error.remedy)):
+        if text:
+            body = text.rstrip().replace("\n", "\n    ")
+            click.echo(f"  {label}: {body}", err=True)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one verb and exit with its code.
+
+    A verb returns its exit code, or None for 0.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        result: Any = cli.main(args=arguments, prog_name="skipstone", standalone_mode=False)
+        code = int(result) if isinstance(result, int) else ExitCode.DONE
+    except SkipstoneError as error:
+        if "--debug" in arguments:
+            raise
+        show_error(error)
+        code = error.exit_code
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.REFUSED
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing more was started", err=True)
+        code = ExitCode.NEEDS_OPERATOR
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""What this cloud is, and every wire to it."""

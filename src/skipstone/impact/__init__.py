@@ -1,0 +1,1 @@
+"""What users felt, measured from outside."""

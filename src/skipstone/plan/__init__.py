@@ -1,0 +1,1 @@
+"""Planning is pure: Catalog, Cloud and Route in, Plan out."""

@@ -1,0 +1,1 @@
+"""How a Cloud and a Route become Stages."""

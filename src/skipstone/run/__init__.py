@@ -1,0 +1,1 @@
+"""Doing a plan, durably: journal, jobs, engine."""

@@ -1,0 +1,1 @@
+"""Actions as data, one module per thing acted on."""
