@@ -1,0 +1,323 @@
+"""The Cloud: an immutable snapshot of what was found.
+
+Everything after discovery reads this and nothing else, so a saved Cloud is all that planning and checking
+need. Unknown is always told apart from zero or absent: what could not be asked is ``None`` and has a
+``Problem``. No secret is ever stored: configuration comes masked, and its hash is taken of the original.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FORMAT = 1
+
+
+class Fact(BaseModel):
+    """Base of everything discovered: frozen, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OperatingSystem(Fact):
+    """What ``/etc/os-release`` says: ``id`` is ``debian``, ``codename`` is ``bookworm``, version ``12``."""
+
+    id: str
+    version: str
+    codename: str
+
+
+class Package(Fact):
+    """One installed package: Debian version, source package, and the suite it came from if apt knows."""
+
+    name: str
+    version: str
+    source: str
+    origin: str | None = None
+    status: str = "installed"
+
+
+class Unit(Fact):
+    """One systemd service unit as ``systemctl`` reports it."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    enabled: str
+
+
+class ConfigFile(Fact):
+    """One configuration file: hash of the original bytes, and its text with every secret masked."""
+
+    path: str
+    sha256: str
+    size: int
+    text: str | None = None
+
+
+class Filesystem(Fact):
+    """One mounted file system, sizes in bytes."""
+
+    mount: str
+    size: int
+    free: int
+
+
+class AptSource(Fact):
+    """One file that names package sources, with the suites it names (credentials masked)."""
+
+    path: str
+    suites: tuple[str, ...]
+    text: str
+
+
+class Host(Fact):
+    """One host; everything but its name and address is unknown where it could not be reached."""
+
+    name: str
+    address: str
+    groups: tuple[str, ...]
+    reachable: bool
+    boot_id: str | None = None
+    os: OperatingSystem | None = None
+    kernel: str | None = None
+    cpus: int | None = None
+    memory_total: int | None = None
+    memory_available: int | None = None
+    clock_offset: float | None = None
+    filesystems: tuple[Filesystem, ...] = ()
+    packages: tuple[Package, ...] = ()
+    units: tuple[Unit, ...] = ()
+    config_files: tuple[ConfigFile, ...] = ()
+    apt_sources: tuple[AptSource, ...] = ()
+    policy_rc_d: str | None = None
+    apt_lock_holder: str | None = None
+    dpkg_audit: str = ""
+
+    def package(self, name: str) -> Package | None:
+        """Return the installed package of this name, or None."""
+        return next((package for package in self.packages if package.name == name), None)
+
+    def unit(self, name: str) -> Unit | None:
+        """Return the unit of this name (without ``.service``), or None."""
+        return next((unit for unit in self.units if unit.name == name), None)
+
+
+class Table(Fact):
+    """Rows of one table; ``soft_deleted`` is None where the table has no ``deleted`` column."""
+
+    name: str
+    rows: int
+    soft_deleted: int | None = None
+
+
+class Database(Fact):
+    """One database: schema heads as found (alembic revisions, or ``migrate:86``), sizes in bytes."""
+
+    name: str
+    service: str
+    heads: tuple[str, ...]
+    size: int
+    charset: str
+    collation: str
+    tables: tuple[Table, ...] = ()
+
+
+class DatabaseServer(Fact):
+    """The database server that was asked on ``host``; ``conditions`` are the catalog's data questions
+    (blocker id -> number of offending rows)."""
+
+    host: str
+    version: str
+    datadir_size: int
+    variables: dict[str, str] = {}
+    conditions: dict[str, int] = {}
+
+
+class Broker(Fact):
+    """One RabbitMQ node."""
+
+    host: str
+    version: str
+    feature_flags: dict[str, str] = {}
+    users: tuple[str, ...] = ()
+    vhosts: tuple[str, ...] = ()
+
+
+class Agent(Fact):
+    """One row of a service list: a nova or cinder service, a neutron agent, a heat engine.
+
+    ``heartbeat`` is the age in seconds at the time of discovery; ``version`` is nova's service version.
+    """
+
+    service: str
+    binary: str
+    host: str
+    alive: bool
+    enabled: bool
+    heartbeat: float | None = None
+    version: int | None = None
+
+
+class Hypervisor(Fact):
+    """One compute node as nova sees it; versions as reported (``7002011`` is QEMU 7.2.11)."""
+
+    host: str
+    type: str
+    version: int
+    running_vms: int
+    libvirt: str | None = None
+
+
+class Instance(Fact):
+    """One server; ``addresses`` are fixed and floating, in that order."""
+
+    id: str
+    name: str
+    project: str
+    host: str | None
+    status: str
+    task: str | None = None
+    addresses: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
+class Network(Fact):
+    """One network and how many ports it has."""
+
+    id: str
+    name: str
+    external: bool
+    type: str | None
+    ports: int
+
+
+class Volume(Fact):
+    """One volume, size in GiB."""
+
+    id: str
+    name: str
+    status: str
+    size: int
+    type: str | None
+
+
+class Stack(Fact):
+    """One heat stack."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Endpoint(Fact):
+    """One endpoint of keystone's catalog; ``service_type`` is keystone's word (``compute``)."""
+
+    service_type: str
+    service_name: str
+    interface: str
+    region: str
+    url: str
+
+
+class Role(Fact):
+    """One keystone role and the users of the service project that hold it."""
+
+    name: str
+    service_users: tuple[str, ...] = ()
+
+
+class Counts(Fact):
+    """How many rows the APIs list, for what has no model of its own."""
+
+    projects: int = 0
+    users: int = 0
+    images: int = 0
+    flavors: int = 0
+    ports: int = 0
+    routers: int = 0
+    floating_ips: int = 0
+
+
+class Asked(StrEnum):
+    """What a problem's question was put to."""
+
+    SSH = "ssh"
+    API = "api"
+    DATABASE = "database"
+    BROKER = "broker"
+    PACKAGES = "packages"
+
+
+class Problem(Fact):
+    """Something that could not be asked: not a pass, and not a traceback."""
+
+    asked: Asked
+    where: str
+    what: str
+    evidence: str = ""
+    remedy: str = ""
+
+
+class Cloud(Fact):
+    """All that was found. ``release`` is the codename that most of the packages belong to."""
+
+    format: Literal[1] = FORMAT
+    name: str
+    taken_at: datetime
+    skipstone: str
+    release: str | None
+    hosts: tuple[Host, ...]
+    services: tuple[str, ...] = ()
+    database_servers: tuple[DatabaseServer, ...] = ()
+    databases: tuple[Database, ...] = ()
+    brokers: tuple[Broker, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    hypervisors: tuple[Hypervisor, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    roles: tuple[Role, ...] = ()
+    counts: Counts | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def host(self, name: str) -> Host:
+        """Return the host of this name; raise KeyError where there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)
+
+    def hosts_in(self, group: str) -> tuple[Host, ...]:
+        """Return the hosts of a group, in the inventory's order."""
+        return tuple(host for host in self.hosts if group in host.groups)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of what a plan depends on.
+
+        Hosts, their operating system, package versions, units, configuration, schema heads and endpoints
+        count; heartbeats, row counts, free memory and users' instances come and go, and do not.
+        """
+        parts = [
+            self.model_dump_json(include={"name", "release", "services", "endpoints", "roles"}),
+            *(
+                host.model_dump_json(include={"name", "address", "groups", "os", "packages", "apt_sources"})
+                + "".join(f"{file.path} {file.sha256}" for file in host.config_files)
+                + "".join(f"{unit.name} {unit.load} {unit.enabled}" for unit in host.units)
+                for host in self.hosts
+            ),
+            *(
+                database.model_dump_json(include={"name", "heads", "collation"})
+                for database in self.databases
+            ),
+            *(server.model_dump_json(include={"host", "version"}) for server in self.database_servers),
+            *(broker.model_dump_json(include={"host", "version"}) for broker in self.brokers),
+        ]
+        return sha256("\n".join(parts).encode()).hexdigest()

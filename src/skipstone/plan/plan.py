@@ -1,0 +1,69 @@
+"""The Plan: what will be done, in which order, as data that a person reviews.
+
+A plan has no clock and no chance in it: the same Cloud, Catalog and target give the same bytes.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal
+
+from pydantic import SerializeAsAny
+
+from skipstone.checks.finding import Finding
+from skipstone.cloud.model import Fact
+from skipstone.steps.step import Reversibility, Step
+
+FORMAT = 1
+
+
+class Stage(Fact):
+    """A group of steps; stages follow one another, steps inside run as their ``needs`` allow."""
+
+    name: str
+    title: str
+    steps: tuple[SerializeAsAny[Step], ...]
+
+    @property
+    def estimate(self) -> int:
+        """Seconds along the longest chain of needs."""
+        ends: dict[str, int] = {}
+        for step in self.steps:
+            ends[step.id] = step.estimate + max((ends[need] for need in step.needs), default=0)
+        return max(ends.values(), default=0)
+
+
+class Plan(Fact):
+    """Everything that apply needs but the credentials.
+
+    ``id`` is derived from the cloud, its digest and the target; ``cloud_digest`` is what apply compares
+    with a fresh discovery before it changes anything; ``endpoints`` (catalog service -> public URL)
+    are what the probes and health checks ask.
+    """
+
+    format: Literal[1] = FORMAT
+    id: str
+    skipstone: str
+    strategy: str
+    cloud: str
+    cloud_digest: str
+    source: str
+    target: str
+    route: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    endpoints: dict[str, str] = {}
+    stages: tuple[Stage, ...]
+
+    def steps(self) -> Iterator[Step]:
+        """Yield every step in plan order."""
+        for stage in self.stages:
+            yield from stage.steps
+
+    @cached_property
+    def point_of_no_return(self) -> str | None:
+        """Id of the first step that nothing can undo, or None."""
+        return next((step.id for step in self.steps() if step.reversibility is Reversibility.NONE), None)
+
+    @property
+    def estimate(self) -> int:
+        """Seconds for all stages."""
+        return sum(stage.estimate for stage in self.stages)

@@ -1,0 +1,67 @@
+"""A step: the smallest resumable action, as data.
+
+A step is pure: it holds parameters and renders shell scripts from them, the same each time. Nothing here
+opens a connection. The engine runs ``apply`` as a detached job named after run, step and attempt; a person
+can run the very same text by hand from the runbook.
+"""
+
+from enum import StrEnum
+
+from skipstone.cloud.command import Command
+from skipstone.cloud.model import Fact
+
+
+class Impact(StrEnum):
+    """What users feel while a step runs, the worst last."""
+
+    NONE = "none"
+    WRITES_REFUSED = "writes-refused"
+    API_DOWN = "api-down"
+    INSTANCES_BLIP = "instances-blip"
+
+
+class Reversibility(StrEnum):
+    """How a step is undone: by its own ``revert``, by restoring a backup, or not at all."""
+
+    EXACT = "exact"
+    FROM_BACKUP = "from-backup"
+    NONE = "none"
+
+
+class Step(Fact):
+    """Base of every step; a subclass adds its parameters and a ``kind`` literal.
+
+    ``needs`` are ids of steps of the same stage that come first (stages are one after the other).
+    ``deadline`` and ``estimate`` are seconds. ``transient`` says that a failure may pass by itself, so that
+    the engine may try again with back-off: never true of a step that migrates a database.
+    """
+
+    id: str
+    title: str
+    host: str
+    needs: tuple[str, ...] = ()
+    deadline: int
+    estimate: int
+    impact: Impact = Impact.NONE
+    reversibility: Reversibility = Reversibility.EXACT
+    transient: bool = False
+
+    def is_done(self) -> Command | None:
+        """Return a read-only script that exits 0 when there is nothing left to do, or None."""
+        return None
+
+    def apply(self) -> Command:
+        """Return the script that does it; exit 0 means done."""
+        raise NotImplementedError
+
+    def verify(self) -> Command | None:
+        """Return a read-only script that exits 0 when the step's effect can be seen, or None."""
+        return None
+
+    def revert(self) -> Command | None:
+        """Return the script that undoes it exactly, or None where only a backup helps or nothing does."""
+        return None
+
+    def on_host(self, script: str) -> Command:
+        """Return a command for this step's host; ``set -eu`` is put before the script."""
+        return Command(self.host, "set -eu\n" + script.strip() + "\n")
