@@ -11,9 +11,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-FORMAT = 1
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Fact(BaseModel):
@@ -128,14 +126,16 @@ class Database(Fact):
 
 
 class DatabaseServer(Fact):
-    """The database server that was asked on ``host``; ``conditions`` are the catalog's data questions
-    (blocker id -> number of offending rows)."""
+    """The database server that was asked on ``host``.
+
+    ``conditions`` are the catalog's data questions: blocker id -> number of offending rows.
+    """
 
     host: str
     version: str
     datadir_size: int
-    variables: dict[str, str] = {}
-    conditions: dict[str, int] = {}
+    variables: dict[str, str] = Field(default_factory=dict)
+    conditions: dict[str, int] = Field(default_factory=dict)
 
 
 class Broker(Fact):
@@ -143,7 +143,7 @@ class Broker(Fact):
 
     host: str
     version: str
-    feature_flags: dict[str, str] = {}
+    feature_flags: dict[str, str] = Field(default_factory=dict)
     users: tuple[str, ...] = ()
     vhosts: tuple[str, ...] = ()
 
@@ -266,7 +266,7 @@ class Problem(Fact):
 class Cloud(Fact):
     """All that was found. ``release`` is the codename that most of the packages belong to."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str
     taken_at: datetime
     skipstone: str

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
-from pydantic import SerializeAsAny
+from pydantic import Field, SerializeAsAny
 
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Fact
 from skipstone.steps.step import Reversibility, Step
-
-FORMAT = 1
 
 
 class Stage(Fact):
@@ -40,7 +38,7 @@ class Plan(Fact):
     are what the probes and health checks ask.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     id: str
     skipstone: str
     strategy: str
@@ -50,7 +48,7 @@ class Plan(Fact):
     target: str
     route: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    endpoints: dict[str, str] = {}
+    endpoints: dict[str, str] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
 
     def steps(self) -> Iterator[Step]:
