@@ -58,6 +58,13 @@ class Step(Fact):
         """Return a read-only script that exits 0 when the step's effect can be seen, or None."""
         return None
 
+    def reset(self) -> Command | None:
+        """Return the script that goes before any further attempt, or None where apply can just be repeated.
+
+        A database migration comes back to the dump here: a half-migrated schema is never migrated again.
+        """
+        return None
+
     def revert(self) -> Command | None:
         """Return the script that undoes it exactly, or None where only a backup helps or nothing does."""
         return None

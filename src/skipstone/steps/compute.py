@@ -1,0 +1,126 @@
+"""A compute host upgraded under its running instances.
+
+QEMU processes belong to nobody's restart: libvirt's unit leaves them alone (KillMode=process) and the new
+daemon adopts them. The one gap that instances see is the virtual switch.
+"""
+
+from typing import Literal
+
+from skipstone.cloud.command import Command
+from skipstone.steps.shell import quote
+from skipstone.steps.step import Impact, Step
+
+_QEMU = "ps -C qemu-system-x86_64,qemu-system-x86,qemu-kvm,kvm -o pid=,lstart= | sort"
+
+
+class RecordInstances(Step):
+    """Write down which QEMU processes run on this host, and since when."""
+
+    kind: Literal["record-instances"] = "record-instances"
+    directory: str
+
+    def apply(self) -> Command:
+        """Write the list once; a repeated attempt keeps the first."""
+        return self.on_host(f"""
+install -d -m 755 {self.directory}
+{_QEMU} > {self.directory}/qemu.part
+[ -e {self.directory}/qemu ] || mv {self.directory}/qemu.part {self.directory}/qemu
+echo "instances running: $(wc -l < {self.directory}/qemu)"
+""")
+
+
+class ReloadVirtualSwitch(Step):
+    """Bring Open vSwitch to the installed version, keeping its flows.
+
+    ``reload`` saves the flows and loads them into the new daemon, so that traffic stops for the exchange
+    alone; a restart would leave the bridges empty until the neutron agent has filled them again.
+    """
+
+    kind: Literal["reload-virtual-switch"] = "reload-virtual-switch"
+    impact: Impact = Impact.INSTANCES_BLIP
+    units: tuple[str, ...] = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server")
+
+    def is_done(self) -> Command:
+        """Compare the running daemon's version with the installed one."""
+        return self.on_host("""
+running=$(ovs-appctl version | head -1 | awk '{print $NF}')
+installed=$(ovs-vswitchd --version | head -1 | awk '{print $NF}')
+test "$running" = "$installed"
+""")
+
+    def apply(self) -> Command:
+        """Unmask and reload."""
+        return self.on_host(f"""
+systemctl --quiet unmask {" ".join(self.units)}
+systemctl daemon-reload
+systemctl reload openvswitch-switch
+ovs-appctl version | head -1
+""")
+
+    def verify(self) -> Command:
+        """Compare the running daemon's version with the installed one."""
+        return self.is_done()
+
+
+class AdoptInstances(Step):
+    """Start the new libvirt daemon and see that it knows every instance that ran before."""
+
+    kind: Literal["adopt-instances"] = "adopt-instances"
+    directory: str
+    units: tuple[str, ...] = ("libvirtd",)
+    unmask: tuple[str, ...] = ()
+
+    def apply(self) -> Command:
+        """Restart libvirt; compare QEMU's processes with the record, and libvirt's count with theirs."""
+        return self.on_host(f"""
+systemctl --quiet unmask {" ".join(self.units + self.unmask)}
+systemctl daemon-reload
+systemctl restart {" ".join(self.units)}
+{self._compare()}
+""")
+
+    def verify(self) -> Command:
+        """Compare again."""
+        return self.on_host(self._compare())
+
+    def _compare(self) -> str:
+        return f"""
+lost=$({_QEMU} | comm -13 - {self.directory}/qemu)
+if [ -n "$lost" ]; then
+    echo "instances that ran before do not run any more: $lost" >&2
+    exit 1
+fi
+running=$({_QEMU} | wc -l)
+known=$(virsh --connect qemu:///system list --name | grep -c . || true)
+if [ "$known" -lt "$running" ]; then
+    echo "libvirt knows $known of $running running instances" >&2
+    exit 1
+fi
+echo "libvirt knows all $running running instances"
+"""
+
+
+class ConfirmServiceVersion(Step):
+    """Wait until nova's record of a compute service shows the target's service version."""
+
+    kind: Literal["confirm-service-version"] = "confirm-service-version"
+    compute: str
+    version: int
+    database: str = "nova"
+
+    def apply(self) -> Command:
+        """Ask the database of the cell."""
+        query = quote(
+            f"select version from {self.database}.services where deleted = 0"  # noqa: S608 - from the catalog
+            f" and `binary` = 'nova-compute' and host = '{self.compute}'"
+        )
+        return self.on_host(f"""
+limit=$(($(date +%s) + {self.deadline - 10}))
+until found=$(mariadb -NBe {query}) && [ "$found" = {self.version} ]; do
+    if [ "$(date +%s)" -ge "$limit" ]; then
+        echo "nova-compute on {self.compute} is at version $found, not {self.version}" >&2
+        exit 1
+    fi
+    sleep 1
+done
+""")

@@ -1,0 +1,47 @@
+"""Roles that a later release expects of the services' own users."""
+
+from typing import Literal
+
+from skipstone.cloud.command import OPERATOR, Command
+from skipstone.steps.shell import quote, words
+from skipstone.steps.step import Step
+
+
+class GrantServiceRole(Step):
+    """Create the role ``service`` and grant it to the services' users in their project.
+
+    Neutron from 2023.2 on lets only this role bind ports (a live migration without it ends in 403), and
+    2025.2's nova wants it for external events; Zed's bootstrap does not create it. Harmless before.
+    ``users`` are names in ``domain``.
+    """
+
+    kind: Literal["grant-service-role"] = "grant-service-role"
+    host: str = OPERATOR
+    role: str = "service"
+    project: str = "service"
+    domain: str = "Default"
+    users: tuple[str, ...]
+
+    def is_done(self) -> Command:
+        """Compare the users that hold it with those that should."""
+        lines = "\n".join(sorted(self.users))
+        return self.on_host(
+            f"found=$(openstack role assignment list --names --role {quote(self.role)}"
+            f" --project {quote(self.project)} --project-domain {quote(self.domain)} -f value -c User"
+            f" | sed 's/@.*//' | sort -u)\n"
+            f'test -z "$(printf \'%s\\n\' {quote(lines)} | grep -vxF "$found")"'
+        )
+
+    def apply(self) -> Command:
+        """Create and grant; both are harmless when repeated."""
+        return self.on_host(f"""
+openstack role create --or-show {quote(self.role)} -f value -c id
+for user in {words(self.users)}; do
+    openstack role add {quote(self.role)} --user "$user" --user-domain {quote(self.domain)} \\
+        --project {quote(self.project)} --project-domain {quote(self.domain)}
+done
+""")
+
+    def verify(self) -> Command:
+        """Compare the users that hold it with those that should."""
+        return self.is_done()

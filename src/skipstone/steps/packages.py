@@ -1,0 +1,122 @@
+"""Packages: fetched before anything stops, then upgraded without a question asked.
+
+The target's package lists live in a directory of their own, so fetching leaves the host's sources alone,
+and the upgrade later installs exactly what was fetched: no ``apt-get update`` inside the outage.
+"""
+
+from typing import Literal
+
+from skipstone.cloud.command import Command
+from skipstone.steps.shell import quote
+from skipstone.steps.step import Step
+
+# Suites stand after a blank in a deb line and on a Suites: line; nothing else (a keyring's path) is touched.
+_SUITE = r"s@\([[:blank:]]\){old}\([-/[:blank:]]\|$\)@\1{new}\2@g"
+
+QUIET = (
+    "export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1"
+    " UCF_FORCE_CONFFOLD=1 LC_ALL=C.UTF-8"
+)
+KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
+
+
+class _FromSuite(Step):
+    """What both package steps know: the suites, and the directory with the target's lists."""
+
+    directory: str
+    old_suite: str
+    new_suite: str
+
+    def apt(self) -> str:
+        """Return ``apt-get`` with the target's own lists, patient with another holder of the lock."""
+        return (
+            f"apt-get -q -y -o Dir::Etc::SourceList={self.directory}/sources.list"
+            f" -o Dir::Etc::SourceParts={self.directory}/parts -o Dir::State::Lists={self.directory}/lists"
+            " -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120"
+        )
+
+
+class DownloadPackages(_FromSuite):
+    """Fetch every package of the upgrade into apt's cache; the host's own sources stay as they are."""
+
+    kind: Literal["download-packages"] = "download-packages"
+
+    def is_done(self) -> Command:
+        """See that an earlier download was finished."""
+        return self.on_host(f"test -e {self.directory}/downloaded")
+
+    def apply(self) -> Command:
+        """Rewrite copies of the sources, update the private lists, and fetch."""
+        edit = quote(_SUITE.format(old=self.old_suite, new=self.new_suite))
+        in_deb, in_suites = quote(r"/^deb/"), quote(r"/^Suites:/")
+        return self.on_host(f"""
+{QUIET}
+rm -rf {self.directory}
+install -d -m 755 {self.directory}/parts {self.directory}/lists
+install -d -m 700 -o _apt {self.directory}/lists/partial
+cd {self.directory}
+touch sources.list
+if [ -e /etc/apt/sources.list ]; then sed {in_deb}{edit} /etc/apt/sources.list > sources.list; fi
+for file in /etc/apt/sources.list.d/*.list; do
+    if [ -e "$file" ]; then sed {in_deb}{edit} "$file" > "parts/$(basename "$file")"; fi
+done
+for file in /etc/apt/sources.list.d/*.sources; do
+    if [ -e "$file" ]; then sed {in_suites}{edit} "$file" > "parts/$(basename "$file")"; fi
+done
+if ! cat sources.list parts/* 2>/dev/null | grep -qw {self.new_suite}; then
+    echo "no package source of this host names {self.old_suite}" >&2
+    exit 1
+fi
+{self.apt()} -o APT::Update::Error-Mode=any update
+{self.apt()} {KEEP} --download-only dist-upgrade
+touch downloaded
+""")
+
+    def verify(self) -> Command:
+        """See that the download was finished."""
+        return self.is_done()
+
+    def revert(self) -> Command:
+        """Remove the lists and the fetched packages."""
+        return self.on_host(f"rm -rf {self.directory}\napt-get clean")
+
+
+class UpgradePackages(_FromSuite):
+    """Install the fetched packages, operating system and OpenStack together; configuration files stay.
+
+    Units that must not start by themselves were masked before (``StopServices``). No policy-rc.d: it would
+    also keep sshd from restarting, and an old sshd cannot run the new binary (seen from Debian 12 to 13:
+    nobody could log in any more).
+    """
+
+    kind: Literal["upgrade-packages"] = "upgrade-packages"
+
+    def is_done(self) -> Command:
+        """See that nothing is left to install, and nothing is half installed."""
+        return self.on_host(f"""
+test -e {self.directory}/installed
+test -z "$(dpkg --audit)"
+! {self.apt()} --simulate dist-upgrade | grep -q '^Inst'
+""")
+
+    def apply(self) -> Command:
+        """Finish what was interrupted, upgrade what needs no new package, then the rest; then the sources."""
+        return self.on_host(f"""
+{QUIET}
+test -e {self.directory}/downloaded
+dpkg --configure -a --force-confdef --force-confold
+{self.apt()} {KEEP} --fix-broken install
+{self.apt()} {KEEP} upgrade --without-new-pkgs
+{self.apt()} {KEEP} dist-upgrade
+test -z "$(dpkg --audit)"
+if [ -e /etc/apt/sources.list ]; then cp {self.directory}/sources.list /etc/apt/sources.list; fi
+for file in {self.directory}/parts/*; do
+    if [ -e "$file" ]; then cp "$file" /etc/apt/sources.list.d/; fi
+done
+touch {self.directory}/installed
+find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the package ships: /'
+""")
+
+    def verify(self) -> Command:
+        """See that nothing is left to install and nothing is half installed."""
+        return self.is_done()

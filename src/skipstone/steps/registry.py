@@ -1,0 +1,33 @@
+"""Every kind of step, by the word that a plan file uses for it."""
+
+from skipstone.steps import backup, broker, compute, configuration, database, identity, packages, services
+from skipstone.steps.step import Step
+
+STEPS: tuple[type[Step], ...] = (
+    backup.BackupConfiguration,
+    backup.DumpDatabases,
+    backup.DumpStoppedDatabases,
+    backup.ExportDefinitions,
+    backup.ProveDumpRestores,
+    broker.RenewBroker,
+    broker.StartBroker,
+    compute.AdoptInstances,
+    compute.ConfirmServiceVersion,
+    compute.RecordInstances,
+    compute.ReloadVirtualSwitch,
+    configuration.PlaceFile,
+    configuration.RemoveFile,
+    database.CheckStatus,
+    database.MigrateOnline,
+    database.SyncDatabase,
+    database.WaitForDatabaseServer,
+    identity.GrantServiceRole,
+    packages.DownloadPackages,
+    packages.UpgradePackages,
+    services.StartServices,
+    services.StopServices,
+    services.WaitForAgents,
+    services.WaitForApi,
+)
+
+KINDS: dict[str, type[Step]] = {cls.model_fields["kind"].default: cls for cls in STEPS}

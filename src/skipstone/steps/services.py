@@ -1,0 +1,149 @@
+"""Services: stopped and masked, started, and asked through their APIs.
+
+A unit that systemd calls active can serve nothing (nova-api without an application loaded answers 500 to
+everything), so starting is followed by a step that asks the API.
+"""
+
+from typing import Literal
+
+from skipstone.cloud.command import OPERATOR, Command
+from skipstone.steps.shell import quote, words
+from skipstone.steps.step import Step
+
+
+class StopServices(Step):
+    """Stop units and mask them; mask, but leave running, those in ``hold``.
+
+    Masked units are left alone by the packages' own scripts, which would start new code on an old schema
+    or restart the virtual switch in the middle of an upgrade. ``hold`` may name units that do not exist
+    yet: those that the target's packages bring.
+    """
+
+    kind: Literal["stop-services"] = "stop-services"
+    stop: tuple[str, ...] = ()
+    hold: tuple[str, ...] = ()
+
+    def is_done(self) -> Command:
+        """See that all are masked, and none of those to stop is running."""
+        return self.on_host(
+            f"for unit in {words(self.stop + self.hold)}; do\n"
+            '    test "$(systemctl is-enabled "$unit" 2>/dev/null)" = masked\ndone\n'
+            + (f"! systemctl --quiet is-active {words(self.stop)}" if self.stop else "")
+        )
+
+    def apply(self) -> Command:
+        """Mask first, so that nothing starts them again, then stop."""
+        mask = (
+            f"systemctl --quiet mask {words(self.stop + self.hold)} 2>&1 | grep -v 'does not exist' || true"
+        )
+        stop = f"systemctl stop {words(self.stop)}" if self.stop else ""
+        return self.on_host(f"{mask}\n{stop}")
+
+    def verify(self) -> Command:
+        """See that all are masked, and none of those to stop is running."""
+        return self.is_done()
+
+    def revert(self) -> Command:
+        """Unmask all, and start those that were stopped."""
+        start = f"systemctl start {words(self.stop)}" if self.stop else ""
+        return self.on_host(f"systemctl --quiet unmask {words(self.stop + self.hold)}\n{start}")
+
+
+class StartServices(Step):
+    """Unmask units and start them; those in ``unmask`` are only unmasked.
+
+    ``restart`` starts anew what runs already: it runs the old code, or has the old RPC level cached.
+    """
+
+    kind: Literal["start-services"] = "start-services"
+    units: tuple[str, ...]
+    unmask: tuple[str, ...] = ()
+    restart: bool = False
+
+    def apply(self) -> Command:
+        """Unmask, then start; on failure show the units' last words."""
+        verb = "restart" if self.restart else "start"
+        return self.on_host(f"""
+systemctl --quiet unmask {words(self.units + self.unmask)}
+systemctl daemon-reload
+if ! systemctl {verb} {words(self.units)}; then
+    for unit in {words(self.units)}; do
+        systemctl --quiet is-active "$unit" && continue
+        echo "$unit did not start:" >&2
+        journalctl --no-pager --quiet --lines=15 --unit="$unit" >&2
+    done
+    exit 1
+fi
+""")
+
+    def verify(self) -> Command:
+        """See that all are active."""
+        return self.on_host(f"systemctl is-active {words(self.units)}")
+
+
+class WaitForApi(Step):
+    """Ask an API from the operator's machine until it answers with one of ``statuses``."""
+
+    kind: Literal["wait-for-api"] = "wait-for-api"
+    host: str = OPERATOR
+    url: str
+    statuses: tuple[int, ...]
+
+    def apply(self) -> Command:
+        """Ask once a second; the last status is shown when time is over."""
+        pattern = "|".join(str(status) for status in self.statuses)
+        ask = f"curl --silent --output /dev/null --max-time 10 --write-out '%{{http_code}}' {quote(self.url)}"
+        return self.on_host(f"""
+answer() {{
+    status=$({ask}) || true
+    case "$status" in {pattern}) return 0 ;; *) return 1 ;; esac
+}}
+limit=$(($(date +%s) + {self.deadline - 5}))
+until answer; do
+    if [ "$(date +%s)" -ge "$limit" ]; then
+        echo "{self.url} answers $status, and not {" or ".join(str(s) for s in self.statuses)}" >&2
+        exit 1
+    fi
+    sleep 1
+done
+echo "{self.url} answers $status"
+""")
+
+
+class WaitForAgents(Step):
+    """Wait until every named agent is reported alive by the API.
+
+    ``agents`` are ``binary host`` pairs as the lists show them; ``list_command`` is the ``openstack``
+    command that prints binary, host and state, with ``alive`` as the word for a living one.
+    """
+
+    kind: Literal["wait-for-agents"] = "wait-for-agents"
+    host: str = OPERATOR
+    list_command: str
+    alive: str
+    agents: tuple[str, ...]
+
+    def apply(self) -> Command:
+        """Ask until all are alive; name those that are not when time is over."""
+        lines = "\n".join(f"{agent} {self.alive}" for agent in self.agents)
+        return self.on_host(f"""
+work=$(mktemp --directory)
+trap 'rm -rf "$work"' EXIT
+cat > "$work/wanted" <<'END'
+{lines}
+END
+missing() {{
+    {self.list_command} > "$work/found" 2> "$work/errors" || tail -3 "$work/errors" >&2
+    grep -vxFf "$work/found" "$work/wanted" > "$work/missing"
+}}
+limit=$(($(date +%s) + {self.deadline - 20}))
+while missing; do
+    if [ "$(date +%s)" -ge "$limit" ]; then
+        echo "not alive in time:" >&2
+        cat "$work/missing" >&2
+        exit 1
+    fi
+    sleep 2
+done
+echo "all alive: {len(self.agents)}"
+""")
