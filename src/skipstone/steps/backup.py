@@ -145,6 +145,7 @@ class ProveDumpRestores(Step):
 
     def apply(self) -> Command:
         """Start a private server (no network, own directory), load, dump, compare, and remove it."""
+        silent = "the scratch server did not start"
         client = "--no-defaults --protocol=socket --socket=$scratch/s --user=root"
         dump = DUMP.replace("mariadb-dump", f"mariadb-dump {client}", 1)
         return self.on_host(f"""
@@ -161,13 +162,16 @@ finish() {{
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --skip-test-db \\
-    --auth-root-authentication-method=normal > "$scratch/log" 2>&1 || {{ tail -20 "$scratch/log" >&2; exit 1; }}
+    --auth-root-authentication-method=normal > "$scratch/log" 2>&1 || {{
+    tail -20 "$scratch/log" >&2
+    exit 1
+}}
 mariadbd --no-defaults --user=mysql --datadir="$scratch/data" \\
     --socket="$scratch/s" --pid-file="$scratch/pid" --skip-networking --skip-log-bin --skip-slave-start \\
     --innodb-flush-log-at-trx-commit=0 --max-allowed-packet=1G --character-set-server=utf8mb3 \\
     >> "$scratch/log" 2>&1 &
 server=$!
-{until(f"mariadb-admin {client} ping >/dev/null 2>&1", seconds=60, otherwise="the scratch server did not start")}
+{until(f"mariadb-admin {client} ping >/dev/null 2>&1", seconds=60, otherwise=silent)}
 gzip --decompress --stdout dump.sql.gz | mariadb {client} --max-allowed-packet=1G
 wanted=$(gzip --decompress --stdout dump.sql.gz | sha256sum)
 found=$({dump} --databases {words(self.databases)} | sha256sum)

@@ -66,9 +66,7 @@ class SyncDatabase(Step):
     dumps: str
 
     def _compare(self) -> Command:
-        checks = [
-            _heads(name, self.version_tables[name], heads) for name, heads in sorted(self.heads.items())
-        ]
+        checks = [_compare_heads(name, heads) for name, heads in sorted(self.heads.items())]
         return Command(self.database_host, "set -eu\n" + "\n".join(checks) + "\n")
 
     def is_done(self) -> Command | None:
