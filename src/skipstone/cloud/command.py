@@ -19,6 +19,16 @@ class Command:
     host: str
     script: str
 
+    @property
+    def stdin(self) -> bytes:
+        """What ``sh -s`` reads: the whole script as one compound command, with no input of its own.
+
+        A shell runs what it has read so far, so half a script, left by a connection lost while sending,
+        would run as half an action; half a compound command is a syntax error. And a program of the script
+        that reads its standard input (``rabbitmqctl`` does) finds it empty, not the rest of the script.
+        """
+        return f"{{\n{self.script}\n}} </dev/null\n".encode()
+
 
 class Result(Enum):
     """How a command ended, as far as anyone knows."""
@@ -50,6 +60,7 @@ class Transport(Protocol):
         """Run a script and wait for it, at most ``deadline`` seconds.
 
         The script is given on standard input to ``sh -s``, so it may be long and is not seen in a process
-        list. After the deadline the outcome is UNKNOWN. Raise HostUnreachable where no session can be opened.
+        list. After the deadline the outcome is UNKNOWN. Raise HostUnreachable where no session can be opened
+        (nothing was run then), and InventoryError where there is no such host.
         """
         ...
