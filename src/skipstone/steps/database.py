@@ -148,3 +148,15 @@ if [ "$code" -gt 1 ]; then
     exit 1
 fi
 """)
+
+
+class RunCommand(Step):
+    """Run one of a service's own commands that may be repeated without harm."""
+
+    kind: Literal["run-command"] = "run-command"
+    user: str
+    command: str
+
+    def apply(self) -> Command:
+        """Run it as the service's user."""
+        return self.on_host(as_user(self.user, self.command))

@@ -110,27 +110,45 @@ echo "{self.url} answers $status"
 """)
 
 
+class AskApi(Step):
+    """Read something from an API with the operator's credentials: its application and database both work."""
+
+    kind: Literal["ask-api"] = "ask-api"
+    host: str = OPERATOR
+    command: str
+    transient: bool = True
+
+    def apply(self) -> Command:
+        """Run the command, and again while it fails, until the deadline is near."""
+        return self.on_host(f"""
+limit=$(($(date +%s) + {self.deadline - 30}))
+until {self.command}; do
+    if [ "$(date +%s)" -ge "$limit" ]; then exit 1; fi
+    sleep 2
+done
+""")
+
+
 class WaitForAgents(Step):
     """Wait until every named agent is reported alive by the API.
 
-    ``agents`` are ``binary host`` pairs as the lists show them; ``list_command`` is the ``openstack``
-    command that prints binary, host and state, with ``alive`` as the word for a living one.
+    ``list_command`` is the ``openstack`` command that prints one line per agent; ``lines`` are the lines
+    that it prints when all are alive.
     """
 
     kind: Literal["wait-for-agents"] = "wait-for-agents"
     host: str = OPERATOR
     list_command: str
-    alive: str
-    agents: tuple[str, ...]
+    lines: tuple[str, ...]
 
     def apply(self) -> Command:
         """Ask until all are alive; name those that are not when time is over."""
-        lines = "\n".join(f"{agent} {self.alive}" for agent in self.agents)
+        wanted = "\n".join(self.lines)
         return self.on_host(f"""
 work=$(mktemp --directory)
 trap 'rm -rf "$work"' EXIT
 cat > "$work/wanted" <<'END'
-{lines}
+{wanted}
 END
 missing() {{
     {self.list_command} > "$work/found" 2> "$work/errors" || tail -3 "$work/errors" >&2
@@ -145,5 +163,5 @@ while missing; do
     fi
     sleep 2
 done
-echo "all alive: {len(self.agents)}"
+echo "all alive: {len(self.lines)}"
 """)

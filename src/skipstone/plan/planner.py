@@ -1,0 +1,77 @@
+"""From a Cloud and a target to a Plan; pure."""
+
+from skipstone import __version__
+from skipstone.catalog.catalog import Catalog
+from skipstone.catalog.release import Release
+from skipstone.checks.finding import Finding, Severity
+from skipstone.cloud.model import Cloud
+from skipstone.errors import Inhibited, InputError
+from skipstone.plan.plan import Plan
+from skipstone.plan.strategies import in_place
+
+STRATEGIES = {"in-place": in_place.stages}
+
+
+def make_plan(
+    cloud: Cloud,
+    catalog: Catalog,
+    target: Release,
+    *,
+    findings: tuple[Finding, ...],
+    strategy: str = "in-place",
+    route: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan that carries ``cloud`` to ``target``.
+
+    ``findings`` are the checks' answers for this target; ``route`` is what is shown of the way. Raise Inhibited
+    where a finding forbids the upgrade, InputError where the strategy cannot upgrade such a cloud.
+    """
+    forbidding = [finding for finding in findings if finding.severity is Severity.INHIBITOR]
+    if forbidding:
+        raise Inhibited(
+            f"{len(forbidding)} findings forbid the upgrade of {cloud.name} to {target.title}",
+            evidence="\n".join(f"{finding.id} {finding.where}: {finding.title}" for finding in forbidding),
+            remedy="\n".join(f"{finding.id}: {finding.remedy}" for finding in forbidding),
+        )
+    if cloud.release is None:
+        raise InputError(
+            "the release of this cloud is not known",
+            where=cloud.name,
+            remedy="Discover again with every control host reachable; its packages tell the release.",
+        )
+    source = catalog.release(cloud.release)
+    _same_distribution(cloud, source, target)
+    name = f"{cloud.name}-{source.codename}-{target.version}-{cloud.digest[:8]}"
+    layout = in_place.Layout(id=name, cloud=cloud, catalog=catalog, source=source, target=target)
+    roots = {service.name: layout.api_root(service) for service in layout.services}
+    return Plan(
+        id=name,
+        skipstone=__version__,
+        strategy=strategy,
+        cloud=cloud.name,
+        cloud_digest=cloud.digest,
+        source=source.codename,
+        target=target.codename,
+        route=route,
+        findings=findings,
+        endpoints={service: root for service, root in roots.items() if root},
+        stages=STRATEGIES[strategy](layout),
+    )
+
+
+def _same_distribution(cloud: Cloud, source: Release, target: Release) -> None:
+    """Raise InputError where a release is in no Debian suite, or a host runs another one."""
+    if not source.debian or not target.debian:
+        unknown = source if not source.debian else target
+        raise InputError(
+            f"no Debian suite carries {unknown.title}",
+            where=cloud.name,
+            remedy="Choose a target that Debian ships (`skipstone route` shows the suites).",
+        )
+    for host in cloud.hosts:
+        if host.os and (host.os.id != "debian" or host.os.codename != source.debian):
+            raise InputError(
+                f"{host.name} runs {host.os.id} {host.os.codename}; {source.title} comes with {source.debian}",
+                where=host.name,
+                remedy="This strategy takes operating system and OpenStack from one Debian suite to another.",
+            )

@@ -1,0 +1,314 @@
+"""The control plane: from its stop to the moment when every API of the target release answers."""
+
+from skipstone.catalog.service import Place, Purpose, Service
+from skipstone.cloud.command import OPERATOR
+from skipstone.cloud.model import Host
+from skipstone.plan.plan import Stage
+from skipstone.plan.strategies.in_place.layout import SWITCH_UNITS, Layout
+from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
+from skipstone.steps.backup import DumpStoppedDatabases
+from skipstone.steps.broker import RenewBroker, StartBroker
+from skipstone.steps.compute import ReloadVirtualSwitch
+from skipstone.steps.database import CheckStatus, MigrateOnline, SyncDatabase, WaitForDatabaseServer
+from skipstone.steps.packages import UpgradePackages
+from skipstone.steps.services import AskApi, StartServices, StopServices, WaitForAgents, WaitForApi
+from skipstone.steps.step import Impact, Reversibility, Step
+
+BROKER_UNITS = ("rabbitmq-server",)
+
+
+def has_switch(host: Host) -> bool:
+    """Say whether a host runs Open vSwitch."""
+    return host.package("openvswitch-switch") is not None
+
+
+def stop(layout: Layout) -> Stage:
+    """Stop and mask every service of the control hosts, then dump what nothing writes to any more."""
+    stops = tuple(_stop(layout, host) for host in layout.controls)
+    names = tuple(name for service in layout.services for name in layout.databases(service))
+    size = sum(layout.size(service) for service in layout.services)
+    dump = DumpStoppedDatabases(
+        id="stop.dump",
+        title="Dump every database once more, now that nothing writes",
+        host=layout.database.name,
+        needs=tuple(step.id for step in stops),
+        deadline=600 + seconds_for(size, rate=MIB),
+        estimate=seconds_for(size),
+        impact=Impact.API_DOWN,
+        directory=f"{layout.directory}/databases/stopped",
+        databases=names,
+    )
+    return Stage(name="stop", title="Stop the control plane", steps=(*stops, dump))
+
+
+def _stop(layout: Layout, host: Host) -> Step:
+    running = layout.units(host)
+    network = layout.units(host, place=Place.NETWORK)
+    broker = BROKER_UNITS if host == layout.broker else ()
+    coming = tuple(unit for unit in layout.target_units(host) if unit not in running)
+    return StopServices(
+        id=f"stop.services.{host.name}",
+        title=f"Stop and mask the services of {host.name}",
+        host=host.name,
+        deadline=300,
+        estimate=15,
+        impact=Impact.API_DOWN,
+        stop=tuple(reversed([unit for unit in running if unit not in network])) + network,
+        hold=(*broker, *coming, *(SWITCH_UNITS if has_switch(host) else ())),
+    )
+
+
+def packages(layout: Layout) -> Stage:
+    """Operating system and OpenStack of the control hosts, all at once."""
+    return Stage(
+        name="packages",
+        title="Upgrade the packages of the control hosts",
+        steps=tuple(
+            upgrade_packages(layout, host, step=f"packages.{host.name}", impact=Impact.API_DOWN)
+            for host in layout.controls
+        ),
+    )
+
+
+def upgrade_packages(
+    layout: Layout, host: Host, *, step: str, impact: Impact, needs: tuple[str, ...] = ()
+) -> Step:
+    """Return the step that upgrades a host's packages; nothing takes an operating system back."""
+    return UpgradePackages(
+        id=step,
+        title=f"Upgrade {host.name} to {layout.target.debian} and {layout.target.title}",
+        host=host.name,
+        needs=needs,
+        deadline=5400,
+        estimate=200,
+        impact=impact,
+        reversibility=Reversibility.NONE,
+        directory=f"{layout.directory}/apt",
+        old_suite=layout.source.debian or "",
+        new_suite=layout.target.debian or "",
+    )
+
+
+def databases(layout: Layout) -> Stage:
+    """Bring up the database server and the broker, then migrate every service's schema and data."""
+    server = WaitForDatabaseServer(
+        id="databases.server",
+        title="See that the database server runs with its new version",
+        host=layout.database.name,
+        deadline=600,
+        estimate=5,
+        impact=Impact.API_DOWN,
+    )
+    steps = [step for service in layout.services for step in _migrate(layout, service, server.id)]
+    return Stage(
+        name="databases",
+        title="Migrate the databases",
+        steps=(server, _broker(layout), *steps),
+    )
+
+
+def _broker(layout: Layout) -> Step:
+    if not layout.broker_is_renewed:
+        return StartBroker(
+            id="databases.broker",
+            title="Start the broker",
+            host=layout.broker.name,
+            deadline=300,
+            estimate=15,
+            impact=Impact.API_DOWN,
+        )
+    return RenewBroker(
+        id="databases.broker",
+        title="Start the new broker with the old users; its queues are made anew",
+        host=layout.broker.name,
+        deadline=300,
+        estimate=25,
+        impact=Impact.API_DOWN,
+        directory=f"{layout.directory}/broker",
+    )
+
+
+def _migrate(layout: Layout, service: Service, server: str) -> tuple[Step, ...]:
+    """Sync, then online data migrations: services one beside the other, each in its own order."""
+    home, size = layout.home(service).name, layout.size(service)
+    sync = SyncDatabase(
+        id=f"databases.{service.name}.sync",
+        title=f"Migrate the schema of {service.name}",
+        host=home,
+        needs=(server,),
+        deadline=1800 + seconds_for(size, rate=MIB // 4),
+        estimate=seconds_for(size, rate=2 * MIB, least=8),
+        impact=Impact.API_DOWN,
+        service=service.name,
+        user=service.user,
+        commands=layout.commands(service, Purpose.SYNC),
+        databases=layout.databases(service),
+        heads=layout.heads(service),
+        database_host=layout.database.name,
+        dumps=f"{layout.directory}/databases/stopped",
+    )
+    return (sync, *migrate_online(layout, service, stage="databases", needs=(sync.id,)))
+
+
+def migrate_online(
+    layout: Layout, service: Service, *, stage: str, needs: tuple[str, ...], impact: Impact = Impact.API_DOWN
+) -> tuple[Step, ...]:
+    """Return the step that runs a service's online data migrations to their end, if it has any."""
+    return tuple(
+        MigrateOnline(
+            id=f"{stage}.{service.name}.online",
+            title=f"Run the online data migrations of {service.name}",
+            host=layout.home(service).name,
+            needs=needs,
+            deadline=7200,
+            estimate=seconds_for(layout.size(service), rate=MIB, least=8),
+            impact=impact,
+            service=service.name,
+            user=service.user,
+            command=command,
+        )
+        for command in layout.commands(service, Purpose.ONLINE_DATA_MIGRATIONS)
+    )
+
+
+def services(layout: Layout) -> Stage:
+    """Start the services in the catalog's order; each waits for keystone and for what stands before it."""
+    steps: list[Step] = []
+    for service in layout.services:
+        needs = tuple(step.id for step in steps if isinstance(step, StartServices))
+        keystone = tuple(step.id for step in steps if step.id == "services.keystone.answers")
+        steps += _start(layout, service, needs=(*needs[-1:], *keystone))
+    switches = tuple(_switch(host) for host in layout.controls if has_switch(host))
+    network = tuple(_network_agents(layout, host, steps) for host in layout.controls)
+    return Stage(
+        name="services",
+        title="Start the control plane",
+        steps=(*switches, *steps, *(step for step in network if step)),
+    )
+
+
+def _start(layout: Layout, service: Service, needs: tuple[str, ...]) -> list[Step]:
+    hosts = [
+        host for host in layout.controls if layout.target_units(host, place=Place.CONTROL, service=service)
+    ]
+    starts: list[Step] = [
+        StartServices(
+            id=f"services.{service.name}.{host.name}",
+            title=f"Start {service.name} on {host.name}",
+            host=host.name,
+            needs=needs,
+            deadline=600,
+            estimate=10,
+            impact=Impact.API_DOWN,
+            units=layout.target_units(host, place=Place.CONTROL, service=service),
+        )
+        for host in hosts
+    ]
+    root = layout.api_root(service)
+    if root is None:
+        return starts
+    answers = WaitForApi(
+        id=f"services.{service.name}.answers",
+        title=f"Ask {service.name} until it answers",
+        needs=tuple(step.id for step in starts),
+        deadline=300,
+        estimate=10,
+        impact=Impact.API_DOWN,
+        url=root + service.api.path,
+        statuses=service.api.statuses,
+    )
+    return [*starts, answers]
+
+
+def _switch(host: Host) -> Step:
+    return ReloadVirtualSwitch(
+        id=f"services.switch.{host.name}",
+        title=f"Bring the virtual switch of {host.name} to its new version",
+        host=host.name,
+        deadline=300,
+        estimate=10,
+    )
+
+
+def _network_agents(layout: Layout, host: Host, steps: list[Step]) -> Step | None:
+    units = layout.target_units(host, place=Place.NETWORK)
+    if not units:
+        return None
+    needs = [step.id for step in steps if step.id == "services.neutron.answers"]
+    return StartServices(
+        id=f"services.network-agents.{host.name}",
+        title=f"Start the network agents of {host.name}",
+        host=host.name,
+        needs=(*needs, *((f"services.switch.{host.name}",) if has_switch(host) else ())),
+        deadline=600,
+        estimate=10,
+        impact=Impact.INSTANCES_BLIP,
+        units=units,
+    )
+
+
+def verify(layout: Layout) -> Stage:
+    """Ask every API for something that its database holds, and wait for every agent that lived before."""
+    asks = tuple(
+        AskApi(
+            id=f"verify.{service.name}",
+            title=f"Read from {service.name} through its API",
+            deadline=180,
+            estimate=8,
+            command=service.api.read,
+        )
+        for service in layout.services
+        if layout.api_root(service)
+    )
+    return Stage(
+        name="verify",
+        title="Verify the control plane",
+        steps=(*asks, *agents_alive(layout, "verify"), *status_checks(layout, "verify", without=("nova",))),
+    )
+
+
+def agents_alive(layout: Layout, stage: str) -> tuple[Step, ...]:
+    """Return steps that wait for the agents that were alive when the cloud was discovered."""
+    lists = (
+        ("nova", "openstack compute service list -f value -c Binary -c Host -c State", "{binary} {host} up"),
+        (
+            "neutron",
+            "openstack network agent list -f value -c Host -c Alive -c Binary",
+            "{host} True {binary}",
+        ),
+        ("cinder", "openstack volume service list -f value -c Binary -c Host -c State", "{binary} {host} up"),
+    )
+    hosts = (*layout.controls, *layout.computes)
+    found = ((name, command, line, layout.agents(name, hosts)) for name, command, line in lists)
+    return tuple(
+        WaitForAgents(
+            id=f"{stage}.agents.{name}",
+            title=f"Wait until all {len(agents)} agents of {name} are alive",
+            host=OPERATOR,
+            deadline=300,
+            estimate=30,
+            list_command=command,
+            lines=tuple(line.format(binary=agent.binary, host=agent.host) for agent in agents),
+        )
+        for name, command, line, agents in found
+        if agents
+    )
+
+
+def status_checks(layout: Layout, stage: str, *, without: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """Return the services' own upgrade checks, run with the target's code."""
+    return tuple(
+        CheckStatus(
+            id=f"{stage}.{service.name}.status",
+            title=f"Ask {service.name} whether its upgrade is in order",
+            host=layout.home(service).name,
+            deadline=300,
+            estimate=6,
+            service=service.name,
+            user=service.user,
+            command=command,
+        )
+        for service in layout.services
+        if service.name not in without
+        for command in layout.commands(service, Purpose.STATUS_CHECK)
+    )

@@ -1,0 +1,185 @@
+"""Where things are in one cloud, in the words that the stages need: pure look-ups on Cloud and Catalog."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from skipstone.catalog.catalog import Catalog
+from skipstone.catalog.release import Release
+from skipstone.catalog.service import Daemon, Kind, Place, Purpose, Service
+from skipstone.cloud.model import Agent, Cloud, Host
+from skipstone.errors import InputError
+
+ROOT = "/var/lib/skipstone"
+
+# Held, not stopped, while packages change: a restart by the package's script would empty the bridges while
+# no agent runs to fill them, and libvirt-guests would shut the instances down.
+SWITCH_UNITS = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server")
+GUEST_UNITS = ("libvirt-guests",)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A cloud seen by the in-place strategy; ``id`` is the plan's, and names its directory on the hosts."""
+
+    id: str
+    cloud: Cloud
+    catalog: Catalog
+    source: Release
+    target: Release
+
+    @property
+    def directory(self) -> str:
+        """Directory of this upgrade on every host."""
+        return f"{ROOT}/{self.id}"
+
+    @cached_property
+    def services(self) -> tuple[Service, ...]:
+        """The catalog's services that this cloud runs, in the catalog's order."""
+        return tuple(service for service in self.catalog.services if service.name in self.cloud.services)
+
+    @cached_property
+    def computes(self) -> tuple[Host, ...]:
+        """Hosts that run nova-compute, in the inventory's order."""
+        return tuple(host for host in self.cloud.hosts if host.unit("nova-compute"))
+
+    @cached_property
+    def controls(self) -> tuple[Host, ...]:
+        """Every other host that runs a daemon of a service, the database or the broker."""
+        return tuple(
+            host
+            for host in self.cloud.hosts
+            if host not in self.computes and (self.units(host) or {"database", "broker"} & set(host.groups))
+        )
+
+    def _only(self, group: str, what: str) -> Host:
+        hosts = self.cloud.hosts_in(group)
+        if len(hosts) != 1:
+            raise InputError(
+                f"the in-place strategy needs exactly one host with {what}; the inventory names {len(hosts)}",
+                where=f"group {group}",
+                remedy=f"List one host in group {group}. Clusters are not upgraded by this version.",
+            )
+        return hosts[0]
+
+    @cached_property
+    def database(self) -> Host:
+        """The host of the database server."""
+        return self._only("database", "the database server")
+
+    @cached_property
+    def broker(self) -> Host:
+        """The host of the broker."""
+        return self._only("broker", "the broker")
+
+    def home(self, service: Service) -> Host:
+        """Return the host whose commands carry the service's databases: the first with its API."""
+        names = {unit for daemon in service.daemons_of(Kind.API) if (unit := self._unit(daemon))}
+        for host in self.controls:
+            if any(host.unit(name) for name in names):
+                return host
+        raise InputError(
+            f"no host runs the API of {service.name}, though it has endpoints or packages",
+            where="the discovered cloud",
+            remedy="Discover again with every control host in the inventory.",
+        )
+
+    def _unit(self, daemon: Daemon) -> str | None:
+        unit = daemon.unit(self.source)
+        return unit.name if unit else None
+
+    def runs(self, host: Host, daemon: Daemon) -> bool:
+        """Say whether a host runs a daemon: its unit is there and starts by itself."""
+        unit = host.unit(self._unit(daemon) or "")
+        return unit is not None and (unit.active == "active" or unit.enabled == "enabled")
+
+    def units(
+        self, host: Host, *, place: Place | None = None, service: Service | None = None
+    ) -> tuple[str, ...]:
+        """Return the units of the services' daemons that run on a host, in the order in which they start."""
+        services = (service,) if service else self.services
+        return tuple(
+            unit.name
+            for found in services
+            for daemon in found.daemons
+            if (place is None or daemon.where is place) and self.runs(host, daemon)
+            if (unit := daemon.unit(self.source))
+        )
+
+    def target_units(
+        self, host: Host, *, place: Place | None = None, service: Service | None = None
+    ) -> tuple[str, ...]:
+        """Return the same daemons' units by the names that the target release's packages give them."""
+        services = (service,) if service else self.services
+        return tuple(
+            unit.name
+            for found in services
+            for daemon in found.daemons
+            if (place is None or daemon.where is place) and self._wanted(host, found, daemon)
+            if (unit := daemon.unit(self.target))
+        )
+
+    def _wanted(self, host: Host, service: Service, daemon: Daemon) -> bool:
+        """Say whether a daemon belongs on a host after the upgrade.
+
+        One that the source release does not have (a split-off worker) goes where its service's API runs.
+        """
+        if daemon.unit(self.source):
+            return self.runs(host, daemon)
+        return not daemon.optional and host == self.home(service)
+
+    def databases(self, service: Service) -> tuple[str, ...]:
+        """Return the service's databases that exist in this cloud."""
+        found = {database.name for database in self.cloud.databases if database.service == service.name}
+        return tuple(database.name for database in service.databases if database.name in found)
+
+    def heads(self, service: Service) -> dict[str, tuple[str, ...]]:
+        """Return the heads that each database must reach, where the catalog knows them."""
+        schema = self.target.services[service.name].schema_
+        wanted = {
+            db.name: schema.point_heads.get(db.schema_, schema.heads.get(db.schema_, ()))
+            for db in service.databases
+        }
+        return {name: wanted[name] for name in self.databases(service) if wanted[name]}
+
+    def size(self, service: Service) -> int:
+        """Return the bytes of the service's databases."""
+        return sum(database.size for database in self.cloud.databases if database.service == service.name)
+
+    def commands(self, service: Service, purpose: Purpose) -> tuple[str, ...]:
+        """Return the target release's command lines for a purpose."""
+        return tuple(
+            " ".join(line.argv(service.config_files)) for line in service.invocations(purpose, self.target)
+        )
+
+    def api_root(self, service: Service) -> str | None:
+        """Return the root of the service's public endpoint: the URL without its version and project parts."""
+        for endpoint in self.cloud.endpoints:
+            if endpoint.service_type in service.types and endpoint.interface == "public":
+                return re.sub(r"/v\d[^/]*(/.*)?$", "", endpoint.url).rstrip("/")
+        return None
+
+    def agents(self, service: str, hosts: tuple[Host, ...]) -> tuple[Agent, ...]:
+        """Return the living, enabled agents of a service on some hosts."""
+        names = {host.name.partition(".")[0] for host in hosts}
+        return tuple(
+            agent
+            for agent in self.cloud.agents
+            if agent.service == service and agent.alive and agent.enabled
+            # ctl1.example.org@lvm: a fully qualified host name and, for cinder, a back end
+            if re.split("[.@]", agent.host)[0] in names
+        )
+
+    @cached_property
+    def computes_are_too_old(self) -> bool:
+        """Whether the target's control plane refuses the source's computes while they run."""
+        before, after = self.source.services["nova"].compute, self.target.services["nova"].compute
+        return bool(before and after and before.level and after.accepts and before.level < after.accepts)
+
+    @cached_property
+    def broker_is_renewed(self) -> bool:
+        """Whether the target suite's RabbitMQ cannot read the present one's data (3.x before 3.13 to 4.x)."""
+        version = next(
+            (broker.version for broker in self.cloud.brokers if broker.host == self.broker.name), ""
+        )
+        return version.startswith("3.")

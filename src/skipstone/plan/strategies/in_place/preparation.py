@@ -1,0 +1,169 @@
+"""What happens while every API still answers: backups with their proof, and preparations."""
+
+from skipstone.plan.plan import Stage
+from skipstone.plan.strategies.in_place.layout import Layout
+from skipstone.steps.backup import BackupConfiguration, DumpDatabases, ExportDefinitions, ProveDumpRestores
+from skipstone.steps.configuration import PlaceFile
+from skipstone.steps.identity import GrantServiceRole
+from skipstone.steps.packages import DownloadPackages
+from skipstone.steps.step import Step
+
+MIB = 1 << 20
+
+
+def seconds_for(size: int, *, rate: int = 20 * MIB, least: int = 5) -> int:
+    """Return an estimate for work on ``size`` bytes at ``rate`` bytes per second."""
+    return least + size // rate
+
+
+def backup(layout: Layout) -> Stage:
+    """Save every host's configuration, all databases in one consistent dump that is restored once, the broker."""
+    names = tuple(name for service in layout.services for name in layout.databases(service))
+    size = sum(layout.size(service) for service in layout.services)
+    directory, host = f"{layout.directory}/databases/running", layout.database.name
+    configuration = tuple(
+        BackupConfiguration(
+            id=f"backup.configuration.{found.name}",
+            title=f"Back up the configuration of {found.name}",
+            host=found.name,
+            deadline=600,
+            estimate=4,
+            directory=f"{layout.directory}/configuration",
+        )
+        for found in (*layout.controls, *layout.computes)
+    )
+    dump = DumpDatabases(
+        id="backup.databases",
+        title="Dump all databases, consistently, while they are in use",
+        host=host,
+        deadline=600 + seconds_for(size, rate=MIB),
+        estimate=seconds_for(size),
+        directory=directory,
+        databases=names,
+    )
+    proof = ProveDumpRestores(
+        id="backup.databases.restored",
+        title="Restore the dump into a scratch server and compare",
+        host=host,
+        needs=(dump.id,),
+        deadline=900 + seconds_for(size, rate=MIB),
+        estimate=seconds_for(size, rate=4 * MIB, least=15),
+        directory=directory,
+        databases=names,
+    )
+    return Stage(
+        name="backup",
+        title="Back up, and prove that the backups restore",
+        steps=(*configuration, dump, proof, _definitions(layout)),
+    )
+
+
+def _definitions(layout: Layout) -> Step:
+    return ExportDefinitions(
+        id="backup.broker",
+        title="Export the broker's users, permissions and policies",
+        host=layout.broker.name,
+        deadline=120,
+        estimate=4,
+        directory=f"{layout.directory}/broker",
+    )
+
+
+def prepare(layout: Layout) -> Stage:
+    """Everything that can be done before anything stops."""
+    return Stage(
+        name="prepare",
+        title="Prepare while everything runs",
+        steps=(*_downloads(layout), *_service_role(layout), *_collations(layout), *_workarounds(layout)),
+    )
+
+
+def _downloads(layout: Layout) -> tuple[Step, ...]:
+    return tuple(
+        DownloadPackages(
+            id=f"prepare.download.{host.name}",
+            title=f"Fetch the packages of {layout.target.title} to {host.name}",
+            host=host.name,
+            deadline=3600,
+            estimate=60,
+            transient=True,
+            directory=f"{layout.directory}/apt",
+            old_suite=layout.source.debian or "",
+            new_suite=layout.target.debian or "",
+        )
+        for host in (*layout.controls, *layout.computes)
+    )
+
+
+def _service_role(layout: Layout) -> tuple[Step, ...]:
+    """Give the role ``service`` to those who are admin in the services' project."""
+    admins = next((role.service_users for role in layout.cloud.roles if role.name == "admin"), ())
+    holders = next((role.service_users for role in layout.cloud.roles if role.name == "service"), ())
+    if not set(admins) - set(holders):
+        return ()
+    return (
+        GrantServiceRole(
+            id="prepare.service-role",
+            title="Create the role `service` and grant it to the services' users",
+            deadline=300,
+            estimate=30,
+            users=admins,
+        ),
+    )
+
+
+def _collations(layout: Layout) -> tuple[Step, ...]:
+    """Keep the collations that the tables have.
+
+    MariaDB from 11.5 on gives new tables another default collation; foreign keys between old and new tables
+    then fail (nova's ``share_mapping``, errno 150). ``loose_`` lets older servers ignore the variable.
+    """
+    found = {database.charset: database.collation for database in layout.cloud.databases}
+    if not found:
+        return ()
+    pairs = ",".join(f"{charset}={collation}" for charset, collation in sorted(found.items()))
+    return (
+        PlaceFile(
+            id="prepare.collations",
+            title="Keep the collations of existing tables on the newer MariaDB",
+            host=layout.database.name,
+            deadline=60,
+            estimate=1,
+            path="/etc/mysql/mariadb.conf.d/90-skipstone.cnf",
+            text=f"[mariadbd]\nloose_character_set_collations = {pairs}\n",
+        ),
+    )
+
+
+WORKAROUND = "/etc/nova/nova.conf.d/90-skipstone.conf"
+
+
+def workaround_text() -> str:
+    """Return the drop-in that lets a new control plane start beside old computes."""
+    return (
+        "# Placed by Skipstone while computes of the old release run; removed afterwards.\n"
+        "[workarounds]\ndisable_compute_service_check_for_ffu = true\n"
+        "[upgrade_levels]\ncompute = auto\n"
+    )
+
+
+def _workarounds(layout: Layout) -> tuple[Step, ...]:
+    """Nova refuses to start while a compute is older than it accepts; upgraded computes refuse as well."""
+    if not layout.computes_are_too_old:
+        return ()
+    hosts = (*layout.controls, *layout.computes)
+    return tuple(
+        PlaceFile(
+            id=f"prepare.ffu-workaround.{host.name}",
+            title=f"Let nova on {host.name} start beside older computes",
+            host=host.name,
+            deadline=60,
+            estimate=1,
+            path=WORKAROUND,
+            text=workaround_text(),
+            owner="root:nova",
+            mode="0640",
+        )
+        for host in hosts
+        if any(package.source == "nova" for package in host.packages)
+    )
