@@ -23,8 +23,8 @@ def make_plan(
 ) -> Plan:
     """Return the plan that carries ``cloud`` to ``target``.
 
-    ``findings`` are the checks' answers for this target; ``route`` is what is shown of the way. Raise Inhibited
-    where a finding forbids the upgrade, InputError where the strategy cannot upgrade such a cloud.
+    ``findings`` are the checks' answers for this target; ``route`` is what is shown of the way. Raise
+    Inhibited where a finding forbids the upgrade, InputError where the strategy cannot upgrade such a cloud.
     """
     forbidding = [finding for finding in findings if finding.severity is Severity.INHIBITOR]
     if forbidding:
@@ -42,7 +42,7 @@ def make_plan(
     source = catalog.release(cloud.release)
     _same_distribution(cloud, source, target)
     name = f"{cloud.name}-{source.codename}-{target.version}-{cloud.digest[:8]}"
-    layout = in_place.Layout(id=name, cloud=cloud, catalog=catalog, source=source, target=target)
+    layout = in_place.Layout(name, cloud, catalog, source, target, findings)
     roots = {service.name: layout.api_root(service) for service in layout.services}
     return Plan(
         id=name,
@@ -70,8 +70,9 @@ def _same_distribution(cloud: Cloud, source: Release, target: Release) -> None:
         )
     for host in cloud.hosts:
         if host.os and (host.os.id != "debian" or host.os.codename != source.debian):
+            found = f"{host.os.id} {host.os.codename}"
             raise InputError(
-                f"{host.name} runs {host.os.id} {host.os.codename}; {source.title} comes with {source.debian}",
+                f"{host.name} runs {found}; {source.title} comes with {source.debian}",
                 where=host.name,
-                remedy="This strategy takes operating system and OpenStack from one Debian suite to another.",
+                remedy="This strategy takes system and OpenStack from one Debian suite to another.",
             )

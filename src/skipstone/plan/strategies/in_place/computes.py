@@ -158,7 +158,7 @@ def finish(layout: Layout) -> Stage:
 
 
 def _remove_workarounds(layout: Layout) -> tuple[Step, ...]:
-    if not layout.computes_are_too_old:
+    if not layout.must_handle("prepare.ffu-workaround"):
         return ()
     return tuple(
         RemoveFile(

@@ -108,7 +108,7 @@ def databases(layout: Layout) -> Stage:
 
 
 def _broker(layout: Layout) -> Step:
-    if not layout.broker_is_renewed:
+    if not layout.must_handle("databases.broker"):
         return StartBroker(
             id="databases.broker",
             title="Start the broker",

@@ -7,6 +7,7 @@ from functools import cached_property
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
 from skipstone.catalog.service import Daemon, Kind, Place, Purpose, Service
+from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Agent, Cloud, Host
 from skipstone.errors import InputError
 
@@ -20,13 +21,18 @@ GUEST_UNITS = ("libvirt-guests",)
 
 @dataclass(frozen=True)
 class Layout:
-    """A cloud seen by the in-place strategy; ``id`` is the plan's, and names its directory on the hosts."""
+    """A cloud seen by the in-place strategy.
+
+    ``id`` is the plan's, and names its directory on the hosts. ``findings`` say what the plan must take care
+    of: steps that mend something are there because a check found it.
+    """
 
     id: str
     cloud: Cloud
     catalog: Catalog
     source: Release
     target: Release
+    findings: tuple[Finding, ...]
 
     @property
     def directory(self) -> str:
@@ -170,16 +176,6 @@ class Layout:
             if re.split("[.@]", agent.host)[0] in names
         )
 
-    @cached_property
-    def computes_are_too_old(self) -> bool:
-        """Whether the target's control plane refuses the source's computes while they run."""
-        before, after = self.source.services["nova"].compute, self.target.services["nova"].compute
-        return bool(before and after and before.level and after.accepts and before.level < after.accepts)
-
-    @cached_property
-    def broker_is_renewed(self) -> bool:
-        """Whether the target suite's RabbitMQ cannot read the present one's data (3.x before 3.13 to 4.x)."""
-        version = next(
-            (broker.version for broker in self.cloud.brokers if broker.host == self.broker.name), ""
-        )
-        return version.startswith("3.")
+    def must_handle(self, step: str) -> bool:
+        """Say whether a finding counts on the plan's step (or steps) of this id prefix."""
+        return any(finding.handled_by == step for finding in self.findings)

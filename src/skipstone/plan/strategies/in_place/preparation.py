@@ -17,7 +17,7 @@ def seconds_for(size: int, *, rate: int = 20 * MIB, least: int = 5) -> int:
 
 
 def backup(layout: Layout) -> Stage:
-    """Save every host's configuration, all databases in one consistent dump that is restored once, the broker."""
+    """Save every host's configuration, the databases in one dump that is restored once, the broker."""
     names = tuple(name for service in layout.services for name in layout.databases(service))
     size = sum(layout.size(service) for service in layout.services)
     directory, host = f"{layout.directory}/databases/running", layout.database.name
@@ -97,10 +97,9 @@ def _downloads(layout: Layout) -> tuple[Step, ...]:
 
 def _service_role(layout: Layout) -> tuple[Step, ...]:
     """Give the role ``service`` to those who are admin in the services' project."""
-    admins = next((role.service_users for role in layout.cloud.roles if role.name == "admin"), ())
-    holders = next((role.service_users for role in layout.cloud.roles if role.name == "service"), ())
-    if not set(admins) - set(holders):
+    if not layout.must_handle("prepare.service-role"):
         return ()
+    admins = next(role.service_users for role in layout.cloud.roles if role.name == "admin")
     return (
         GrantServiceRole(
             id="prepare.service-role",
@@ -118,9 +117,9 @@ def _collations(layout: Layout) -> tuple[Step, ...]:
     MariaDB from 11.5 on gives new tables another default collation; foreign keys between old and new tables
     then fail (nova's ``share_mapping``, errno 150). ``loose_`` lets older servers ignore the variable.
     """
-    found = {database.charset: database.collation for database in layout.cloud.databases}
-    if not found:
+    if not layout.must_handle("prepare.collations"):
         return ()
+    found = {database.charset: database.collation for database in layout.cloud.databases}
     pairs = ",".join(f"{charset}={collation}" for charset, collation in sorted(found.items()))
     return (
         PlaceFile(
@@ -149,7 +148,7 @@ def workaround_text() -> str:
 
 def _workarounds(layout: Layout) -> tuple[Step, ...]:
     """Nova refuses to start while a compute is older than it accepts; upgraded computes refuse as well."""
-    if not layout.computes_are_too_old:
+    if not layout.must_handle("prepare.ffu-workaround"):
         return ()
     hosts = (*layout.controls, *layout.computes)
     return tuple(

@@ -1,0 +1,59 @@
+"""``skipstone plan`` and ``skipstone runbook``."""
+
+import json
+from pathlib import Path
+
+import click
+
+from skipstone.errors import ExitCode
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  skipstone plan cloud.yaml --to 2025.1 -o plan.yaml
+  skipstone plan cloud.yaml --to epoxy --json | jq '.stages[].name'
+"""
+)
+@click.argument("cloud_file", type=FILE)
+@click.option("--to", "target_name", required=True, metavar="REL", help="Release to upgrade to.")
+@click.option("--strategy", type=click.Choice(["in-place"]), default="in-place", show_default=True)
+@click.option("-o", "--output", type=FILE, help="Where to write the plan.  [default: plan.yaml]")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; write it only with -o.")
+def plan(cloud_file: Path, target_name: str, strategy: str, output: Path | None, *, as_json: bool) -> int:
+    """Write the plan that upgrades a discovered cloud; nothing is connected to, nothing is changed."""
+    from rich.console import Console
+
+    from skipstone.catalog import load_catalog
+    from skipstone.checks.examination import examine
+    from skipstone.cloud.cloudfile import load_cloud
+    from skipstone.plan.planfile import save_plan, to_data
+    from skipstone.plan.planner import make_plan
+    from skipstone.views.tree import plan_tree
+
+    catalog = load_catalog()
+    cloud = load_cloud(cloud_file)
+    target = catalog.release(target_name)
+    findings = examine(cloud, catalog, target)
+    made = make_plan(cloud, catalog, target, findings=findings, strategy=strategy)
+    path = output or (None if as_json else Path("plan.yaml"))
+    if path:
+        save_plan(made, path)
+    if as_json:
+        click.echo(json.dumps(to_data(made), indent=2))
+        return ExitCode.DONE
+    Console(soft_wrap=True, highlight=False).print(plan_tree(made))
+    click.echo(f"\nwritten: {path}\nnext:    skipstone runbook {path}   or   skipstone apply {path}")
+    return ExitCode.DONE
+
+
+@click.command(epilog="\b\nExample:\n  skipstone runbook plan.yaml > runbook.md")
+@click.argument("plan_file", type=FILE)
+def runbook(plan_file: Path) -> None:
+    """Print a plan as Markdown with every command, to be read, or followed by hand."""
+    from skipstone.plan.planfile import load_plan
+    from skipstone.views.runbook import runbook as markdown
+
+    click.echo(markdown(load_plan(plan_file)), nl=False)
