@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+
+from skipstone.errors import InputError, PlanRefused
+from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.planfile import load_plan, save_plan
+from skipstone.steps.configuration import PlaceFile
+from skipstone.steps.packages import UpgradePackages
+from skipstone.steps.services import WaitForApi
+from skipstone.steps.step import Reversibility
+
+
+def a_plan() -> Plan:
+    place = PlaceFile(
+        id="prepare.file", title="Place", host="ctl1", deadline=5, estimate=1, path="/etc/x", text="a\nb\n"
+    )
+    upgrade = UpgradePackages(
+        id="packages.ctl1",
+        title="Upgrade",
+        host="ctl1",
+        deadline=5,
+        estimate=100,
+        reversibility=Reversibility.NONE,
+        directory="/var/lib/skipstone/p/apt",
+        old_suite="bookworm",
+        new_suite="trixie",
+    )
+    ask = WaitForApi(
+        id="packages.ask",
+        title="Ask",
+        needs=("packages.ctl1",),
+        deadline=9,
+        estimate=3,
+        url="http://192.0.2.1/",
+        statuses=(200,),
+    )
+    return Plan(
+        id="lab-zed",
+        skipstone="0",
+        strategy="in-place",
+        cloud="lab",
+        cloud_digest="0" * 64,
+        source="zed",
+        target="epoxy",
+        stages=(
+            Stage(name="prepare", title="Prepare", steps=(place,)),
+            Stage(name="packages", title="Packages", steps=(upgrade, ask)),
+        ),
+    )
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.yaml"
+    save_plan(a_plan(), path)
+    return path
+
+
+def test_a_saved_plan_comes_back_whole(plan_file: Path) -> None:
+    assert load_plan(plan_file) == a_plan()
+
+
+def test_the_same_plan_gives_the_same_bytes(plan_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    again = tmp_path / "other" / "plan.yaml"
+    save_plan(load_plan(plan_file), again)
+    assert again.read_bytes() == plan_file.read_bytes()
+
+
+def test_estimate_follows_the_longest_chain() -> None:
+    assert a_plan().stages[1].estimate == 103
+    assert a_plan().point_of_no_return == "packages.ctl1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("dist-upgrade", "dist-upgrade --allow-downgrades", "packages.ctl1"),
+        ("deadline: 9", "deadline: 90", "packages.ask"),
+        ("target: epoxy", "target: caracal", "changed"),
+        ("kind: place-file", "kind: place-bomb", "place-bomb"),
+        ("format: 1", "format: 2", "damaged"),
+        ("id: prepare.file", "id: prepare.other", "changed"),
+    ],
+)
+def test_an_edited_plan_is_refused(plan_file: Path, old: str, new: str, says: str) -> None:
+    text = plan_file.read_text()
+    assert old in text
+    plan_file.write_text(text.replace(old, new))
+    with pytest.raises(PlanRefused, match=says):
+        load_plan(plan_file)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "a: [", "hosts: {}\n", "\x00"])
+def test_a_file_that_is_no_plan_is_an_input_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_plan(path)
+    assert caught.value.where == str(path)
+
+
+def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        load_plan(tmp_path / "no.yaml")

@@ -1,0 +1,49 @@
+"""One sample of every kind of step."""
+
+from skipstone.steps import backup, broker, compute, configuration, database, identity, packages, services
+from skipstone.steps.step import Step
+
+COMMON = {"id": "stage.step", "title": "Do it", "host": "ctl1", "deadline": 60, "estimate": 5}
+OPERATED = {key: value for key, value in COMMON.items() if key != "host"}
+APT = {"directory": "/var/lib/skipstone/p/apt", "old_suite": "bookworm", "new_suite": "trixie"}
+W = "/var/lib/skipstone/p"
+
+SAMPLES: tuple[Step, ...] = (
+    backup.BackupConfiguration(**COMMON, directory=f"{W}/configuration"),
+    backup.DumpDatabases(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
+    backup.DumpStoppedDatabases(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
+    backup.ExportDefinitions(**COMMON, directory=f"{W}/broker"),
+    backup.ProveDumpRestores(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
+    broker.RenewBroker(**COMMON, directory=f"{W}/broker"),
+    broker.StartBroker(**COMMON),
+    compute.AdoptInstances(**COMMON, directory=f"{W}/instances"),
+    compute.ConfirmServiceVersion(**COMMON, compute="cmp1", version=68),
+    compute.RecordInstances(**COMMON, directory=f"{W}/instances"),
+    compute.ReloadVirtualSwitch(**COMMON),
+    configuration.PlaceFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = it's $HOME `id` \\ 100%\n"),
+    configuration.RemoveFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = 1\n"),
+    database.CheckStatus(**COMMON, service="nova", user="nova", command="nova-status upgrade check"),
+    database.MigrateOnline(
+        **COMMON, service="nova", user="nova", command="nova-manage db online_data_migrations"
+    ),
+    database.RunCommand(**COMMON, user="nova", command="nova-manage cell_v2 discover_hosts"),
+    database.SyncDatabase(
+        **COMMON,
+        service="nova",
+        user="nova",
+        commands=("nova-manage api_db sync", "nova-manage db sync"),
+        databases=("nova_api", "nova"),
+        heads={"nova": ("2903cd72dc14",), "nova_api": ("migrate:67",)},
+        database_host="db1",
+        dumps=f"{W}/dump",
+    ),
+    database.WaitForDatabaseServer(**COMMON),
+    identity.GrantServiceRole(**OPERATED, users=("glance", "nova")),
+    packages.DownloadPackages(**COMMON, **APT),
+    packages.UpgradePackages(**COMMON, **APT),
+    services.AskApi(**OPERATED, command="openstack image list --limit 1"),
+    services.StartServices(**COMMON, units=("nova-api",), unmask=("x",)),
+    services.StopServices(**COMMON, stop=("nova-api",), hold=("ovs-vswitchd",)),
+    services.WaitForAgents(**OPERATED, list_command="openstack compute service list", lines=("nova up",)),
+    services.WaitForApi(**OPERATED, url="http://192.0.2.1:8774/", statuses=(200, 300)),
+)

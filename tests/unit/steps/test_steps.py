@@ -1,0 +1,67 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+from samples import SAMPLES
+
+from skipstone.plan.planfile import ACTS, commands_of
+from skipstone.steps.configuration import PlaceFile
+from skipstone.steps.registry import STEPS
+from skipstone.steps.step import Reversibility
+
+
+SCRIPTS = {
+    f"{type(step).__name__}.{act}": command["script"]
+    for step in SAMPLES
+    for act, command in commands_of(step).items()
+}
+
+
+def test_every_kind_has_a_sample() -> None:
+    assert {type(step) for step in SAMPLES} == set(STEPS)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_is_valid_for_the_hosts_shell(name: str) -> None:
+    """Debian's /bin/sh is dash: no arrays, no process substitution, no function names with a dash."""
+    script = SCRIPTS[name]
+    done = subprocess.run(["dash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{name}: {done.stderr}\n{script}"
+
+
+@pytest.mark.parametrize("step", SAMPLES, ids=lambda step: type(step).__name__)
+def test_rendering_is_pure(step: PlaceFile) -> None:
+    assert commands_of(step) == commands_of(type(step).model_validate(step.model_dump()))
+
+
+@pytest.mark.parametrize("step", SAMPLES, ids=lambda step: type(step).__name__)
+def test_a_step_that_only_a_backup_undoes_can_say_how(step: PlaceFile) -> None:
+    assert set(commands_of(step)) <= set(ACTS)
+    if step.reversibility is Reversibility.FROM_BACKUP and step.reset():
+        assert step.revert()
+
+
+def run(script: str) -> int:
+    return subprocess.run(["sh", "-s"], input=script, text=True, check=False, capture_output=True).returncode
+
+
+def test_a_placed_file_holds_exactly_the_text_and_is_reverted(tmp_path: Path) -> None:
+    text = "[x]\ny = it's $HOME `id` \\ 100%\n"
+    step = PlaceFile(
+        id="a.b",
+        title="Place",
+        host="ctl1",
+        deadline=5,
+        estimate=1,
+        path=str(tmp_path / "new.d" / "x.conf"),
+        text=text,
+        owner=f"{tmp_path.owner()}:{tmp_path.group()}",
+    )
+    assert run(step.is_done().script) != 0
+    assert run(step.apply().script) == 0
+    assert (tmp_path / "new.d" / "x.conf").read_text() == text
+    assert run(step.is_done().script) == 0
+    revert = step.revert()
+    assert revert
+    assert run(revert.script) == 0
+    assert run(step.is_done().script) != 0
