@@ -46,3 +46,20 @@ as neutron neutron-db-manage --config-file /etc/neutron/neutron.conf --config-fi
 as cinder cinder-manage db sync
 as cinder cinder-manage db online_data_migrations
 as heat heat-manage db_sync
+SYNC
+part services
+on ctl1 "systemctl unmask -q $control $agents; systemctl restart openvswitch-switch
+    for unit in keystone placement-api glance-api neutron-api neutron-rpc-server nova-conductor nova-scheduler nova-api nova-api-metadata cinder-scheduler cinder-api heat-engine heat-api $agents; do
+        systemctl start \$unit; done"
+for host in cmp1 cmp2; do
+    part "$host"
+    on "$host" "systemctl mask --now -q nova-compute neutron-openvswitch-agent; systemctl mask -q openvswitch-switch ovs-vswitchd ovsdb-server"
+    packages "$host"
+    on "$host" "systemctl unmask -q nova-compute neutron-openvswitch-agent openvswitch-switch ovs-vswitchd ovsdb-server
+        systemctl restart openvswitch-switch libvirtd; systemctl start neutron-openvswitch-agent nova-compute"
+done
+part finish
+for host in ctl1 cmp1 cmp2; do on "$host" 'rm -f /etc/nova/nova.conf.d/hand.conf'; done
+on ctl1 'systemctl restart nova-conductor nova-scheduler nova-api
+    runuser -u nova -- nova-manage db online_data_migrations >/dev/null 2>&1'
+part
