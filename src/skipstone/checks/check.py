@@ -1,0 +1,91 @@
+"""What every check is: a pure question about an upgrade, answered with findings."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from skipstone.catalog.catalog import Catalog
+from skipstone.catalog.release import Release
+from skipstone.checks.finding import Finding, Severity
+from skipstone.cloud.model import Cloud, Host
+
+ASK_AGAIN = "make it answer, then discover again"
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What checks are asked about: a cloud, and the release that it is to have.
+
+    ``source`` is None where the cloud's own release is not known. With the cloud's own release as target
+    the questions are whether the cloud is healthy as it stands.
+    """
+
+    cloud: Cloud
+    catalog: Catalog
+    source: Release | None
+    target: Release
+
+    @property
+    def moves(self) -> bool:
+        """Whether the release changes at all."""
+        return self.source is None or self.source != self.target
+
+    def crosses(self, release: str) -> bool:
+        """Whether the upgrade comes from before a release and arrives at it or later.
+
+        An unknown source counts as before: rather one warning too many.
+        """
+        first = self.catalog.release(release)
+        return self.target >= first and (self.source is None or self.source < first)
+
+    @property
+    def reachable(self) -> tuple[Host, ...]:
+        """The hosts that could be asked."""
+        return tuple(host for host in self.cloud.hosts if host.reachable)
+
+
+class Check(ABC):
+    """A read-only question; the class is named after the good condition, the id after the bad one.
+
+    A check sees data only: no connection, no clock, no file. What the data does not say is an UNKNOWN
+    finding, never silence. The docstring's first line is the good condition, in a sentence; then come the
+    reason, the source of the fact, and when the check may go.
+    """
+
+    id: ClassVar[str]
+
+    @abstractmethod
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Yield one finding for each thing that is not as it should be."""
+
+    def inhibitor(self, title: str, *, evidence: str, remedy: str, where: str = "") -> Finding:
+        """Return a finding that stops the upgrade."""
+        return Finding(
+            id=self.id,
+            severity=Severity.INHIBITOR,
+            title=title,
+            evidence=evidence,
+            remedy=remedy,
+            where=where,
+        )
+
+    def warning(
+        self, title: str, *, evidence: str, remedy: str, where: str = "", handled_by: str | None = None
+    ) -> Finding:
+        """Return a finding to be read, which does not stop the upgrade."""
+        return Finding(
+            id=self.id,
+            severity=Severity.WARNING,
+            title=title,
+            evidence=evidence,
+            remedy=remedy,
+            where=where,
+            handled_by=handled_by,
+        )
+
+    def unknown(self, title: str, *, evidence: str, remedy: str = ASK_AGAIN, where: str = "") -> Finding:
+        """Return the finding that the question could not be answered: not a pass."""
+        return Finding(
+            id=self.id, severity=Severity.UNKNOWN, title=title, evidence=evidence, remedy=remedy, where=where
+        )

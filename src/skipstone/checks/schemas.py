@@ -1,0 +1,155 @@
+"""Questions about schemas and data: is the old release's work done before the new one begins."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+from skipstone.catalog.service import Blocker, Service
+from skipstone.checks.check import Check, Upgrade
+from skipstone.checks.finding import Finding
+from skipstone.cloud.model import Database
+
+ONLINE = "online_data_migrations"
+
+
+class SchemaHeadsMatchRelease(Check):
+    """Every database is at the final schema of the cloud's release, or of the target already.
+
+    Anything else is a sync that was never finished, or a database of another release: every floor and
+    blocker is reasoned from the release.
+    Source: the version tables of alembic and sqlalchemy-migrate; heads from the catalog. May go: never.
+    """
+
+    id = "schema-heads"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find databases with other heads, and those whose heads the catalog cannot judge."""
+        for database in upgrade.cloud.databases:
+            if database.service not in {service.name for service in upgrade.catalog.services}:
+                continue
+            schema = _schema(upgrade.catalog.service(database.service), database)
+            if upgrade.source is None or schema is None or not _heads(upgrade, database, schema):
+                yield self.unknown(
+                    f"what the schema of {database.name} should be is not known",
+                    where=database.name,
+                    evidence=f"found {' '.join(database.heads) or 'no heads'}",
+                    remedy=f"ask {database.service}'s own tools which version the database has",
+                )
+            elif set(database.heads) not in _heads(upgrade, database, schema):
+                yield self._other(upgrade, database, schema)
+
+    def _other(self, upgrade: Upgrade, database: Database, schema: str) -> Finding:
+        wanted = " or ".join(" ".join(sorted(heads)) for heads in _heads(upgrade, database, schema)[:1])
+        releases = upgrade.catalog.releases_at(schema, database.heads)
+        whose = f" ({', '.join(release.title for release in releases)})" if releases else ""
+        source = upgrade.source.title if upgrade.source else "the cloud's release"
+        return self.inhibitor(
+            f"database {database.name} is not at the schema of {source}",
+            where=database.name,
+            evidence=f"found {' '.join(sorted(database.heads)) or 'nothing'}{whose}, expected {wanted}",
+            remedy=f"finish the sync with the commands of {source}, and see why it had not been",
+        )
+
+
+def _schema(service: Service, database: Database) -> str | None:
+    """Return the key of a database's heads; by name, or because the service has only one schema."""
+    named = [known.schema_ for known in service.databases if known.name == database.name]
+    schemas = named or sorted({known.schema_ for known in service.databases})
+    return schemas[0] if len(schemas) == 1 else None
+
+
+def _heads(upgrade: Upgrade, database: Database, schema: str) -> list[set[str]]:
+    """Return the heads that are in order: the source's, those of its point releases, the target's."""
+    found = []
+    for release in (upgrade.source, upgrade.target):
+        entry = release.services.get(database.service) if release else None
+        if entry:
+            found += [entry.schema_.heads.get(schema), entry.schema_.point_heads.get(schema)]
+    return [set(heads) for heads in found if heads]
+
+
+class _Conditions(Check):
+    """Base of the checks that ask the catalog's blockers: conditions on data, counted by discovery."""
+
+    @abstractmethod
+    def concerns(self, blocker: Blocker) -> bool:
+        """Whether this check speaks of a blocker."""
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find conditions with offending rows, and those on the way that were not counted."""
+        for service in upgrade.catalog.services:
+            if service.name in upgrade.cloud.services:
+                for blocker in filter(self.concerns, service.blockers):
+                    yield from self._judge(upgrade, service, blocker)
+
+    def _judge(self, upgrade: Upgrade, service: Service, blocker: Blocker) -> Iterator[Finding]:
+        counts = [
+            server.conditions[blocker.id]
+            for server in upgrade.cloud.database_servers
+            if blocker.id in server.conditions
+        ]
+        ahead = _is_ahead(upgrade, blocker)
+        if sum(counts) and ahead:
+            yield self.inhibitor(
+                f"{service.name}'s data: it does not hold that {blocker.condition}",
+                where=blocker.database,
+                evidence=f"{blocker.id}: {sum(counts)} rows; {blocker.enforced.since} {blocker.effect}",
+                remedy=_remedy(upgrade, blocker),
+            )
+        elif sum(counts):
+            yield self.warning(
+                f"{service.name}'s data: it does not hold that {blocker.condition}",
+                where=blocker.database,
+                evidence=f"{blocker.id}: {sum(counts)} rows, left over from an earlier upgrade",
+                remedy=_remedy(upgrade, blocker),
+            )
+        elif ahead and not counts:
+            yield self.unknown(
+                f"{service.name}'s data: was not counted: {blocker.condition}",
+                where=blocker.database,
+                evidence=f"{blocker.id}: no answer from the database",
+                remedy=_remedy(upgrade, blocker),
+            )
+
+
+def _is_ahead(upgrade: Upgrade, blocker: Blocker) -> bool:
+    """Whether the upgrade meets the condition on its way, and the cloud's release did not ask for it yet."""
+    if upgrade.source is None:
+        return blocker.enforced.covers(upgrade.target)
+    later = upgrade.catalog.between(upgrade.source, upgrade.target)[1:]
+    return not blocker.enforced.covers(upgrade.source) and any(map(blocker.enforced.covers, later))
+
+
+def _remedy(upgrade: Upgrade, blocker: Blocker) -> str:
+    """Return the blocker's remedy, with the release whose code has it where the cloud's has not."""
+    if upgrade.source is None or blocker.satisfied_in.covers(upgrade.source):
+        return blocker.remedy
+    return f"with the code of {blocker.satisfied_in.since} to {blocker.satisfied_in.until}: {blocker.remedy}"
+
+
+class OnlineDataMigrationsAreDone(_Conditions):
+    """The old release's online data migrations have left nothing behind.
+
+    Later code does not have the converters any more: it refuses, breaks, or damages what was not converted.
+    Source: the migrations named in the catalog's blockers. May go: never.
+    """
+
+    id = "online-data-migrations"
+
+    def concerns(self, blocker: Blocker) -> bool:
+        """Whether the remedy is the service's own online migration."""
+        return ONLINE in blocker.remedy
+
+
+class BlockersSatisfied(_Conditions):
+    """No row stands in the way of a migration.
+
+    Duplicates under a new unique constraint, NULLs under a NOT NULL: MySQL stops in the middle, and has no
+    transaction around a change of schema.
+    Source: the migrations named in the catalog's blockers. May go: never.
+    """
+
+    id = "schema-blocker"
+
+    def concerns(self, blocker: Blocker) -> bool:
+        """Whether the remedy is anything but the service's own online migration."""
+        return ONLINE not in blocker.remedy
