@@ -1,0 +1,123 @@
+"""The directories of runs: which run of a plan goes on, and where its files are.
+
+::
+
+    RUN/journal.db   the journal: the only truth     RUN/jobs/     jobs of the operator's machine
+        engine.db    the engine's own database           impact/   what the probes have measured
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from skipstone.errors import InputError, PlanRefused
+from skipstone.plan.plan import Plan
+from skipstone.plan.planfile import plan_digest
+from skipstone.run.journal import read_view
+from skipstone.run.name import escaped
+from skipstone.run.runview import RunView
+from skipstone.run.state import RunState
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.path / "journal.db"
+
+    @property
+    def engine(self) -> Path:
+        """The file of the engine's database."""
+        return self.path / "engine.db"
+
+    @property
+    def jobs(self) -> PurePosixPath:
+        """Where the operator's machine keeps job directories."""
+        return PurePosixPath(self.path / "jobs")
+
+    @property
+    def impact(self) -> Path:
+        """Where the probes write."""
+        return self.path / "impact"
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run was started: then the cloud is no longer as planned."""
+        return self.journal.exists() and read_view(self.journal).state is not RunState.NEW
+
+    def view(self) -> RunView:
+        """Where the run stands; raise InputError where its journal cannot be read."""
+        return read_view(self.journal)
+
+
+def run_directories(runs: Path) -> list[RunDirectory]:
+    """Return every run that has a journal, the one that was last written to first."""
+    found = [RunDirectory(path.parent) for path in runs.glob("*/journal.db")]
+    return sorted(found, key=_written, reverse=True)
+
+
+def find_run(runs: Path, name: str | None) -> RunDirectory:
+    """Return a run by its id, or by the beginning of just one; the latest where ``name`` is None.
+
+    Raise InputError where there is none, or several begin so.
+    """
+    every = run_directories(runs)
+    if not every:
+        raise InputError("there is no run", where=str(runs), remedy="`skipstone apply PLAN` starts one")
+    if name is None:
+        return every[0]
+    exact = [run for run in every if run.run == name] or [run for run in every if run.run.startswith(name)]
+    if len(exact) != 1:
+        what = f"several runs begin with {name!r}" if exact else f"there is no run {name!r}"
+        names = "\n".join(run.run for run in exact or every)
+        raise InputError(what, where=str(runs), evidence=names, remedy="give one of these ids in full")
+    return exact[0]
+
+
+def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
+    """Return the run that applying a plan goes on with: its last unfinished one, or a new one.
+
+    ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
+    version of this plan.
+    """
+    stem = escaped(plan.id)
+    numbers = sorted(
+        int(match[1])
+        for path in runs.glob(f"{stem}-*")
+        if (match := re.fullmatch(rf"{re.escape(stem)}-(\d+)", path.name))
+    )
+    if numbers and not fresh:
+        last = RunDirectory(runs / f"{stem}-{numbers[-1]}")
+        if not last.begun:
+            return last
+        view = last.view()
+        if view.state is not RunState.DONE:
+            _expect_same(view, plan, last)
+            return last
+    return RunDirectory(runs / f"{stem}-{(numbers[-1] if numbers else 0) + 1}")
+
+
+def _expect_same(view: RunView, plan: Plan, run: RunDirectory) -> None:
+    if view.plan_digest != plan_digest(plan):
+        raise PlanRefused(
+            f"run {run.run} is not finished, and was begun with another version of this plan",
+            where=str(run.path),
+            evidence=f"the run is {view.state}: {view.reason}",
+            remedy="apply the plan file that the run was begun with, or say --fresh to begin another run",
+        )
+
+
+def _written(run: RunDirectory) -> float:
+    """Return when it was last written to: its write-ahead log, where there is one."""
+    files = (run.journal, run.journal.with_name("journal.db-wal"))
+    return max(file.stat().st_mtime for file in files if file.exists())

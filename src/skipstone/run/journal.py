@@ -1,0 +1,224 @@
+"""The journal of one run: an append-only file, and the only truth about the run.
+
+SQLite in WAL mode with full synchronisation: an event that ``append`` has returned is on the disk, and other
+processes read while it is written. Nothing in it is ever changed or removed (triggers refuse), and a process
+whose lock was taken over cannot write any more (its fencing token is older than the file's newest).
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from skipstone.errors import InputError, RunStopped
+from skipstone.run.faults import armed_fault, reach
+from skipstone.run.runview import Event, Fold, RunView, StepView, fold
+from skipstone.run.state import Kind, RunState
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x534B4950  # "SKIP", so that file(1) and a reader know the file from any other database
+
+SCHEMA = """
+CREATE TABLE events (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    time    TEXT NOT NULL,
+    token   INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    step    TEXT,
+    attempt INTEGER,
+    payload TEXT NOT NULL CHECK (json_valid(payload))
+) STRICT;
+CREATE INDEX events_by_step ON events (step, seq);
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER events_last BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER events_fenced BEFORE INSERT ON events
+    WHEN NEW.token < (SELECT max(token) FROM events)
+    BEGIN SELECT RAISE(ABORT, 'a later process has taken this run over'); END;
+"""
+
+FROM_HOSTS = frozenset(
+    {Kind.OUTPUT, Kind.OUTCOME, Kind.FAILURE, Kind.NO_ANSWER, Kind.VERIFIED, Kind.NOTHING_TO_DO}
+)
+"""Events that carry what hosts have printed, which is masked; a plan and its commands hold no secret."""
+
+Listener = Callable[[Event, Fold], None]
+Mask = Callable[[str], str]
+
+
+class Journal:
+    """Writes one run's journal; there is one writer, the holder of the cloud's lock.
+
+    ``token`` is the lock's fencing token. ``listeners`` hear every event once it is on the disk.
+    """
+
+    def __init__(self, path: Path, *, token: int, mask: Mask) -> None:
+        self.path = path
+        self.listeners: list[Listener] = []
+        self._token = token
+        self._mask = mask
+        self._fault = armed_fault()
+        with _told(path):
+            self._file = _open_for_writing(path)
+            self._fold = Fold()
+            for event in _events(self._file, 0, None):
+                self._fold.add(event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands."""
+        return self._fold.state
+
+    @property
+    def view(self) -> RunView:
+        """The whole run as it stands."""
+        return self._fold.view
+
+    def step(self, name: str) -> StepView:
+        """Return where one step stands."""
+        return self._fold.step(name)
+
+    def output(self, step: str, attempt: int) -> str:
+        """Return all that an attempt's job has printed so far."""
+        texts = (
+            event.payload["text"]
+            for event in _events(self._file, 0, step)
+            if event.kind is Kind.OUTPUT and event.attempt == attempt
+        )
+        return "".join(texts)
+
+    def append(
+        self, kind: Kind, *, step: str | None = None, attempt: int | None = None, **facts: object
+    ) -> Event:
+        """Write one event and return it once it is on the disk.
+
+        Raise ForbiddenMove where the run's or the step's state does not allow it (a bug), RunStopped where
+        it cannot be written: then nothing more may be done to the cloud.
+        """
+        self._fold.check(kind, step)
+        payload = (
+            {name: self._masked(value) for name, value in facts.items()} if kind in FROM_HOSTS else facts
+        )
+        reach(self._fault, f"before-{kind}", step)
+        event = self._write(kind, step, attempt, payload)
+        self._fold.add(event)
+        reach(self._fault, f"after-{kind}", step)
+        for listener in self.listeners:
+            listener(event, self._fold)
+        return event
+
+    def _masked(self, value: object) -> object:
+        return self._mask(value) if isinstance(value, str) else value
+
+    def _write(self, kind: Kind, step: str | None, attempt: int | None, payload: Mapping[str, Any]) -> Event:
+        now = datetime.now(UTC)
+        row = (now.isoformat(timespec="milliseconds"), self._token, kind, step, attempt, json.dumps(payload))
+        try:
+            cursor = self._file.execute(
+                "INSERT INTO events (time, token, kind, step, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        except sqlite3.Error as error:
+            raise RunStopped(
+                "the journal cannot be written, so nothing more is done to the cloud",
+                where=str(self.path),
+                evidence=str(error),
+                remedy="make room on the disk, or see who has taken the run over; then run apply again",
+            ) from error
+        return Event(cursor.lastrowid or 0, now, self._token, kind, step, attempt, payload)
+
+
+def read_events(path: Path, *, after: int = 0, step: str | None = None) -> list[Event]:
+    """Return the events with a higher ``seq`` than ``after``, of one step or of all; the run may go on.
+
+    Raise InputError where there is no journal, or it is damaged or of a later format.
+    """
+    with _told(path), closing(_open_for_reading(path)) as file:
+        return list(_events(file, after, step))
+
+
+def read_view(path: Path) -> RunView:
+    """Return where a run stands; raise InputError as ``read_events`` does."""
+    return fold(read_events(path))
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        path.touch(mode=0o600)
+    file = sqlite3.connect(path, isolation_level=None, timeout=10)
+    file.execute("PRAGMA journal_mode = WAL")
+    file.execute("PRAGMA synchronous = FULL")
+    if file.execute("PRAGMA user_version").fetchone()[0] == 0:
+        file.executescript(
+            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+        _sync_directory(path.parent)
+    _check_format(file)
+    return file
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise InputError(
+            "there is no journal here", where=str(path), remedy="`skipstone status` lists the runs"
+        )
+    file = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=10)
+    _check_format(file)
+    return file
+
+
+def _check_format(file: sqlite3.Connection) -> None:
+    application = file.execute("PRAGMA application_id").fetchone()[0]
+    version = file.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise sqlite3.DatabaseError("this database is not a journal of Skipstone's")
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"this journal has format {version}, made by a later Skipstone")
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _events(file: sqlite3.Connection, after: int, step: str | None) -> Iterator[Event]:
+    rows = file.execute(
+        "SELECT seq, time, token, kind, step, attempt, payload FROM events"
+        " WHERE seq > ? AND (? IS NULL OR step = ?) ORDER BY seq",
+        (after, step, step),
+    )
+    for seq, time, token, kind, name, attempt, payload in rows:
+        yield Event(seq, datetime.fromisoformat(time), token, Kind(kind), name, attempt, json.loads(payload))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell a journal that cannot be read as the operator's error, with what to do."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError, KeyError) as error:
+        raise InputError(
+            "this journal cannot be read",
+            where=str(path),
+            evidence=str(error),
+            remedy="restore the file from a backup, or use the version of Skipstone that wrote it; the hosts"
+            " still hold each job's script, output and exit code",
+        ) from error

@@ -1,0 +1,74 @@
+"""A question to a host, asked again until it is answered.
+
+Only for what may be asked twice: read-only scripts, and submissions of jobs, which start nothing twice. A
+lost connection, a host that is being rebooted and an sshd that restarts are all silence, not an answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skipstone.cloud.command import Command, Outcome, Result, Transport
+from skipstone.errors import HostUnreachable
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for what, in seconds.
+
+    ``retries`` are the pauses before each further attempt at a step whose failures are transient;
+    ``silence`` is how long a host that does not answer is asked again, beyond the deadline of what it does;
+    ``pause`` is the first wait between two such questions, doubled up to ``longest_pause``; ``watch`` is how
+    long one question about a job waits on the host for news; ``grace`` is what the connection may add.
+    """
+
+    retries: tuple[float, ...] = (5, 15, 45)
+    silence: float = 120
+    pause: float = 1
+    longest_pause: float = 15
+    watch: int = 20
+    grace: float = 30
+
+
+class NoAnswer(Exception):  # noqa: N818 - reads as what happened
+    """The host has not answered until the time for it was over; the text says what was seen instead."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks hosts through a transport, with patience."""
+
+    transport: Transport
+    patience: Patience
+
+    async def ask(
+        self, command: Command, *, deadline: float, until: float, on_silence: Callable[[str], None]
+    ) -> Outcome:
+        """Return the first answer; each question may take ``deadline`` seconds.
+
+        ``until`` is when to give up, on the clock of ``time.monotonic``; the first question is asked in any
+        case. ``on_silence`` hears of the first question without an answer. Raise NoAnswer at the end.
+        """
+        pause, silent = self.patience.pause, False
+        while True:
+            answer, seen = await self._once(command, deadline)
+            if answer is not None:
+                return answer
+            if not silent:
+                on_silence(seen)
+                silent = True
+            if time.monotonic() + pause >= until:
+                raise NoAnswer(seen)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self.patience.longest_pause)
+            deadline = min(deadline, max(until - time.monotonic(), 1))
+
+    async def _once(self, command: Command, deadline: float) -> tuple[Outcome | None, str]:
+        try:
+            outcome = await self.transport.run(command, deadline=deadline)
+        except HostUnreachable as error:
+            return None, f"{error}: {error.evidence}"
+        if outcome.result is Result.UNKNOWN:
+            return None, outcome.stderr.strip() or "the connection was lost"
+        return outcome, ""

@@ -1,0 +1,129 @@
+"""Carries out a plan: journal, executor and engine put together.
+
+The caller holds the cloud's lock and has a transport; it may listen to the journal and ask for a stop.
+"""
+
+import getpass
+import os
+import socket
+from typing import Any
+
+from skipstone.cloud.command import OPERATOR, Transport
+from skipstone.errors import InputError
+from skipstone.plan.plan import Plan
+from skipstone.plan.planfile import plan_digest
+from skipstone.run.directory import RunDirectory
+from skipstone.run.engine import Engine
+from skipstone.run.executor import Executor
+from skipstone.run.job import JOBS, Job
+from skipstone.run.journal import Journal
+from skipstone.run.question import Asker, Patience
+from skipstone.run.runview import RunView
+from skipstone.run.schedule import Ending, Node
+from skipstone.run.state import Kind, RunState
+from skipstone.steps.step import Step
+
+
+class Runner:
+    """Carries out one run of a plan; one process does so at a time, which the cloud's lock sees to."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        directory: RunDirectory,
+        *,
+        journal: Journal,
+        engine: Engine,
+        transport: Transport,
+        token: int,
+        steps_at_once: int,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._journal = journal
+        self._engine = engine
+        self._token = token
+        self._steps_at_once = steps_at_once
+        self._steps = {step.id: step for step in plan.steps()}
+        self._stopping = False
+        self._executor = Executor(
+            journal, Asker(transport, patience), make_job=self._job, stopping=lambda: self._stopping
+        )
+
+    async def run(self, *, until: str | None = None) -> RunView:
+        """Carry the plan out, from where the journal ends, and return where the run then stands.
+
+        ``until`` names the last stage to carry out. Raise InputError where there is no such stage, RunStopped
+        where the journal cannot be written. A failed step is no exception: the view says so.
+        """
+        stages = self._stages(until)
+        self._begin()
+        ending = await self._engine.drive(
+            f"{self._directory.run}:{self._token}",
+            stages,
+            lambda name: self._executor.carry_out(self._steps[name]),
+            stopping=lambda: self._stopping,
+            at_once=self._steps_at_once,
+        )
+        self._end(ending, until)
+        return self._journal.view
+
+    def ask_stop(self) -> None:
+        """Let the running steps come to their end, and begin no other."""
+        if self._journal.state in {RunState.RUNNING, RunState.STOPPING}:
+            self._journal.append(Kind.STOP_ASKED)
+        self._stopping = True
+
+    def _begin(self) -> None:
+        user, host, process = getpass.getuser(), socket.gethostname(), os.getpid()
+        if self._journal.state is not RunState.NEW:
+            self._journal.append(Kind.RUN_RESUMED, who=user, host=host, pid=process)
+            return
+        self._journal.append(
+            Kind.RUN_STARTED,
+            who=user,
+            host=host,
+            pid=process,
+            run=self._directory.run,
+            plan_digest=plan_digest(self._plan),
+            plan=plan_facts(self._plan),
+        )
+
+    def _end(self, ending: Ending, until: str | None) -> None:
+        view = self._journal.view
+        if ending is Ending.FAILED:
+            step = view.failed[0]
+            self._journal.append(Kind.RUN_FAILED, reason=f"{step.id} on {step.host}: {step.error}")
+        elif ending is Ending.STOPPED:
+            self._journal.append(Kind.RUN_STOPPED, reason="the operator asked for it")
+        elif view.remaining:
+            self._journal.append(Kind.RUN_STOPPED, reason=f"stage {until} is done, and no more was asked for")
+        else:
+            self._journal.append(Kind.RUN_DONE)
+
+    def _stages(self, until: str | None) -> list[list[Node]]:
+        names = [stage.name for stage in self._plan.stages]
+        if until is not None and until not in names:
+            raise InputError(f"the plan has no stage {until!r}", remedy=f"its stages are: {', '.join(names)}")
+        last = len(names) if until is None else names.index(until) + 1
+        return [[Node(step.id, step.needs) for step in stage.steps] for stage in self._plan.stages[:last]]
+
+    def _job(self, step: Step, attempt: int) -> Job:
+        here = step.apply().host == OPERATOR
+        return Job(
+            run=self._directory.run,
+            step=step.id,
+            attempt=attempt,
+            deadline=step.deadline,
+            jobs=self._directory.jobs if here else JOBS,
+            own_unit=not here,
+        )
+
+
+def plan_facts(plan: Plan) -> dict[str, Any]:
+    """Return the plan as the journal keeps it: its data, with the figures that are derived from it."""
+    facts = plan.model_dump(mode="json")
+    for stage_facts, stage in zip(facts["stages"], plan.stages, strict=True):
+        stage_facts["estimate"] = stage.estimate
+    return facts | {"estimate": plan.estimate, "point_of_no_return": plan.point_of_no_return}

@@ -1,0 +1,258 @@
+"""Where a run stands, folded from its journal's events.
+
+``status``, ``log``, the report and live progress all read this one object, so they cannot disagree.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from skipstone.run.state import Kind, RunState, StepState, next_run_state, next_step_state
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the journal. ``step`` and ``attempt`` are None for events of the whole run."""
+
+    seq: int
+    time: datetime
+    token: int
+    kind: Kind
+    step: str | None
+    attempt: int | None
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StepView:
+    """Where one step stands; times are UTC, ``estimate`` and ``deadline`` seconds.
+
+    ``offset`` is how many bytes of the present attempt's output are in the journal; ``taken`` says that
+    the host is known to have taken the present attempt's job.
+    """
+
+    id: str
+    title: str
+    host: str
+    estimate: int
+    deadline: int
+    impact: str
+    state: StepState = StepState.PENDING
+    reason: str = ""
+    attempt: int = 0
+    began: datetime | None = None
+    ended: datetime | None = None
+    attempt_began: datetime | None = None
+    taken: bool = False
+    offset: int = 0
+    last_line: str = ""
+    code: int | None = None
+    seconds: float = 0
+    rebooted: bool = False
+    error: str = ""
+    evidence: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class StageView:
+    """Where one stage stands."""
+
+    name: str
+    title: str
+    estimate: int
+    steps: tuple[StepView, ...]
+
+    @property
+    def state(self) -> StepState:
+        """The state that matters most: failed, then whatever is going on, then pending or done."""
+        states = {step.state for step in self.steps}
+        for state in (StepState.FAILED, StepState.UNKNOWN):
+            if state in states:
+                return state
+        if states <= {StepState.DONE}:
+            return StepState.DONE
+        return StepState.PENDING if states == {StepState.PENDING} else StepState.RUNNING
+
+    @property
+    def began(self) -> datetime | None:
+        """When its first step began, or None."""
+        return min((step.began for step in self.steps if step.began), default=None)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When its last step ended, or None while one has not."""
+        ends = [step.ended for step in self.steps]
+        return max((end for end in ends if end), default=None) if all(ends) else None
+
+    @property
+    def seconds(self) -> float:
+        """From its first step's beginning to its last step's end; 0 while it has not ended."""
+        return (self.ended - self.began).total_seconds() if self.began and self.ended else 0.0
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Where a run stands. ``sittings`` counts the processes that have worked on it."""
+
+    run: str = ""
+    plan_id: str = ""
+    plan_digest: str = ""
+    cloud: str = ""
+    source: str = ""
+    target: str = ""
+    point_of_no_return: str | None = None
+    estimate: int = 0
+    state: RunState = RunState.NEW
+    reason: str = ""
+    who: str = ""
+    host: str = ""
+    pid: int = 0
+    sittings: int = 0
+    began: datetime | None = None
+    ended: datetime | None = None
+    last_seq: int = 0
+    stages: tuple[StageView, ...] = ()
+
+    def steps(self) -> Iterable[StepView]:
+        """Yield every step in plan order."""
+        for stage in self.stages:
+            yield from stage.steps
+
+    @property
+    def failed(self) -> tuple[StepView, ...]:
+        """The steps that an operator must look at."""
+        return tuple(step for step in self.steps() if step.error and step.state is not StepState.DONE)
+
+    @property
+    def remaining(self) -> tuple[StepView, ...]:
+        """The steps that are not done."""
+        return tuple(step for step in self.steps() if step.state is not StepState.DONE)
+
+
+@dataclass
+class Fold:
+    """Takes events one by one, in order, and gives the view at any time; ``step`` costs O(1)."""
+
+    _run: RunView = field(default_factory=RunView)
+    _steps: dict[str, StepView] = field(default_factory=dict)
+    _stages: list[tuple[StageView, tuple[str, ...]]] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        """Take the next event; raise ForbiddenMove where the present state does not allow it."""
+        if event.step is None:
+            self._add_to_run(event)
+        else:
+            self._steps[event.step] = after(self._steps[event.step], event)
+        self._run = replace(self._run, last_seq=event.seq)
+
+    def check(self, kind: Kind, step: str | None) -> None:
+        """Raise ForbiddenMove where such an event could not be taken now; take nothing."""
+        if step is None:
+            next_run_state(self._run.state, kind)
+        else:
+            next_step_state(self._steps[step].state, kind)
+
+    def step(self, name: str) -> StepView:
+        """Return where one step stands."""
+        return self._steps[name]
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands."""
+        return self._run.state
+
+    @property
+    def view(self) -> RunView:
+        """The whole run as it stands."""
+        stages = (replace(stage, steps=tuple(map(self.step, ids))) for stage, ids in self._stages)
+        return replace(self._run, stages=tuple(stages))
+
+    def _add_to_run(self, event: Event) -> None:
+        move = next_run_state(self._run.state, event.kind)
+        facts = event.payload
+        changes: dict[str, Any] = {"state": move.to, "reason": facts.get("reason") or move.reason}
+        if event.kind in {Kind.RUN_STARTED, Kind.RUN_RESUMED}:
+            changes |= {name: facts[name] for name in ("who", "host", "pid")}
+            changes |= {"sittings": self._run.sittings + 1, "ended": None}
+        if event.kind is Kind.RUN_STARTED:
+            changes |= {"began": event.time} | self._read_plan(facts)
+        if event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}:
+            changes["ended"] = event.time
+        self._run = replace(self._run, **changes)
+
+    def _read_plan(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        plan = facts["plan"]
+        for stage in plan["stages"]:
+            for step in stage["steps"]:
+                self._steps[step["id"]] = _new_step(step)
+            ids = tuple(step["id"] for step in stage["steps"])
+            self._stages.append((StageView(stage["name"], stage["title"], stage["estimate"], ()), ids))
+        return {
+            "run": facts["run"],
+            "plan_digest": facts["plan_digest"],
+            "plan_id": plan["id"],
+            **{name: plan[name] for name in ("cloud", "source", "target", "point_of_no_return", "estimate")},
+        }
+
+
+def fold(events: Iterable[Event]) -> RunView:
+    """Return where a run stands after these events, which are all of it, in order."""
+    folding = Fold()
+    for event in events:
+        folding.add(event)
+    return folding.view
+
+
+def after(step: StepView, event: Event) -> StepView:
+    """Return where a step stands after its next event; raise ForbiddenMove where it cannot be."""
+    move = next_step_state(step.state, event.kind)
+    changes = _changes(step, event)
+    return replace(step, state=move.to, reason=move.reason, attempt=event.attempt or step.attempt, **changes)
+
+
+def _changes(step: StepView, event: Event) -> dict[str, Any]:
+    facts, began = event.payload, {"began": step.began or event.time}
+    changes: dict[str, Any] = {}
+    match event.kind:
+        case Kind.INTENT:
+            changes = began | {"attempt_began": event.time, "ended": None} | _CLEARED
+        case Kind.SUBMITTED:
+            changes = {"taken": True} | _NO_ERROR
+        case Kind.OUTPUT:
+            changes = {"offset": facts["offset"], "last_line": _last_line(facts["text"]) or step.last_line}
+        case Kind.OUTCOME:
+            changes = {name: facts[name] for name in ("code", "seconds", "rebooted")}
+        case Kind.NOTHING_TO_DO | Kind.VERIFIED:
+            changes = began | {"ended": event.time} | _NO_ERROR
+        case Kind.FAILURE:
+            changes = {"ended": event.time} | _error(facts)
+        case Kind.NO_ANSWER:
+            changes = _error(facts)
+    return changes
+
+
+_NO_ERROR: dict[str, Any] = {"error": "", "evidence": "", "remedy": ""}
+_CLEARED: dict[str, Any] = {
+    "taken": False,
+    "offset": 0,
+    "last_line": "",
+    "code": None,
+    "seconds": 0,
+    "rebooted": False,
+    **_NO_ERROR,
+}
+
+
+def _error(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {"error": facts["what"], "evidence": facts["evidence"], "remedy": facts["remedy"]}
+
+
+def _new_step(step: Mapping[str, Any]) -> StepView:
+    fields = ("id", "title", "host", "estimate", "deadline", "impact")
+    return StepView(**{name: step[name] for name in fields})
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

@@ -1,0 +1,139 @@
+"""The states of a run and of a step, and the only moves between them.
+
+An event of the journal moves a state; whatever is not in the tables below cannot be written. So a reader
+who knows the events knows the states, and a bug that would, say, run a finished step again stops at the
+journal.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What an event of the journal says."""
+
+    RUN_STARTED = "run-started"
+    RUN_RESUMED = "run-resumed"
+    STOP_ASKED = "stop-asked"
+    RUN_DONE = "run-done"
+    RUN_FAILED = "run-failed"
+    RUN_STOPPED = "run-stopped"
+    NOTHING_TO_DO = "nothing-to-do"
+    INTENT = "intent"
+    SUBMITTED = "submitted"
+    OUTPUT = "output"
+    NO_ANSWER = "no-answer"
+    OUTCOME = "outcome"
+    VERIFIED = "verified"
+    FAILURE = "failure"
+
+
+class StepState(StrEnum):
+    """Where one step stands."""
+
+    PENDING = "pending"
+    INTENDED = "intended"
+    RUNNING = "running"
+    UNKNOWN = "unknown"
+    ENDED = "ended"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        """Whether an attempt was begun whose end is not known: it goes on, no new one may begin."""
+        return self in OPEN_STATES
+
+
+OPEN_STATES = frozenset({StepState.INTENDED, StepState.RUNNING, StepState.UNKNOWN, StepState.ENDED})
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    NEW = "new"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DONE = "done"
+
+
+class StepMove(NamedTuple):
+    """The state that an event leads to, and why that is right."""
+
+    to: StepState
+    reason: str
+
+
+class RunMove(NamedTuple):
+    """The state that an event leads to, and why that is right."""
+
+    to: RunState
+    reason: str
+
+
+STEP_MOVES: dict[tuple[StepState, Kind], StepMove] = {
+    (StepState.PENDING, Kind.NOTHING_TO_DO): StepMove(StepState.DONE, "the host says nothing is left to do"),
+    (StepState.PENDING, Kind.INTENT): StepMove(StepState.INTENDED, "what will be done is written down first"),
+    (StepState.PENDING, Kind.FAILURE): StepMove(StepState.FAILED, "the host could not be asked; nothing ran"),
+    (StepState.INTENDED, Kind.SUBMITTED): StepMove(StepState.RUNNING, "the host has taken the job"),
+    (StepState.INTENDED, Kind.FAILURE): StepMove(StepState.FAILED, "the host refused the job; nothing ran"),
+    (StepState.INTENDED, Kind.NO_ANSWER): StepMove(StepState.UNKNOWN, "the host may have taken the job"),
+    (StepState.RUNNING, Kind.OUTPUT): StepMove(StepState.RUNNING, "the job goes on"),
+    (StepState.RUNNING, Kind.NO_ANSWER): StepMove(StepState.UNKNOWN, "the host does not answer"),
+    (StepState.RUNNING, Kind.OUTCOME): StepMove(StepState.ENDED, "the job is known to be over"),
+    (StepState.UNKNOWN, Kind.SUBMITTED): StepMove(
+        StepState.RUNNING, "the host answers again and has the job"
+    ),
+    (StepState.UNKNOWN, Kind.FAILURE): StepMove(StepState.FAILED, "the host refused the job; nothing ran"),
+    (StepState.UNKNOWN, Kind.NO_ANSWER): StepMove(StepState.UNKNOWN, "the host still does not answer"),
+    (StepState.ENDED, Kind.VERIFIED): StepMove(
+        StepState.DONE, "the job ended well and its effect can be seen"
+    ),
+    (StepState.ENDED, Kind.FAILURE): StepMove(
+        StepState.FAILED, "the job failed or its effect cannot be seen"
+    ),
+    (StepState.ENDED, Kind.NO_ANSWER): StepMove(StepState.ENDED, "only the verification is missing"),
+    (StepState.FAILED, Kind.NOTHING_TO_DO): StepMove(StepState.DONE, "a failed attempt left nothing to do"),
+    (StepState.FAILED, Kind.INTENT): StepMove(StepState.INTENDED, "a new attempt, after a known outcome"),
+    (StepState.FAILED, Kind.FAILURE): StepMove(StepState.FAILED, "the host could not be asked; nothing ran"),
+}
+
+RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
+    (RunState.NEW, Kind.RUN_STARTED): RunMove(RunState.RUNNING, "a plan is carried out for the first time"),
+    (RunState.RUNNING, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the earlier process died"),
+    (RunState.RUNNING, Kind.STOP_ASKED): RunMove(RunState.STOPPING, "running steps end, none begins"),
+    (RunState.RUNNING, Kind.RUN_DONE): RunMove(RunState.DONE, "every step is done"),
+    (RunState.RUNNING, Kind.RUN_FAILED): RunMove(RunState.FAILED, "a step failed"),
+    (RunState.RUNNING, Kind.RUN_STOPPED): RunMove(RunState.STOPPED, "the stage it was to reach is done"),
+    (RunState.STOPPING, Kind.STOP_ASKED): RunMove(RunState.STOPPING, "asked again"),
+    (RunState.STOPPING, Kind.RUN_RESUMED): RunMove(
+        RunState.RUNNING, "the earlier process died while stopping"
+    ),
+    (RunState.STOPPING, Kind.RUN_STOPPED): RunMove(RunState.STOPPED, "the operator asked for it"),
+    (RunState.STOPPING, Kind.RUN_FAILED): RunMove(RunState.FAILED, "a step failed while stopping"),
+    (RunState.STOPPING, Kind.RUN_DONE): RunMove(RunState.DONE, "the last step ended while stopping"),
+    (RunState.STOPPED, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the operator goes on"),
+    (RunState.FAILED, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the operator goes on after a failure"),
+}
+
+
+class ForbiddenMove(RuntimeError):  # noqa: N818 - reads as what happened
+    """A program error: an event that the present state does not allow."""
+
+
+def next_step_state(state: StepState, kind: Kind) -> StepMove:
+    """Return where a step's event leads; raise ForbiddenMove where the table has no such move."""
+    move = STEP_MOVES.get((state, kind))
+    if move is None:
+        raise ForbiddenMove(f"a step that is {state} cannot have the event {kind}")
+    return move
+
+
+def next_run_state(state: RunState, kind: Kind) -> RunMove:
+    """Return where a run's event leads; raise ForbiddenMove where the table has no such move."""
+    move = RUN_MOVES.get((state, kind))
+    if move is None:
+        raise ForbiddenMove(f"a run that is {state} cannot have the event {kind}")
+    return move
