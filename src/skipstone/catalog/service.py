@@ -165,10 +165,12 @@ class ApiDocument(Entry):
 
     ``path`` is below the root of the service (not of a project's endpoint). ``statuses`` are the answers of
     an API whose application is loaded; uwsgi answers 500 where it is not, though its unit is active.
+    ``read`` is an ``openstack`` command that makes the service read from its database.
     """
 
     path: str
     statuses: tuple[int, ...]
+    read: str
     note: str = ""
     evidence: str
 
