@@ -1,0 +1,153 @@
+"""The probes' own token: fetched once, renewed long before it expires, or when a service rejects it.
+
+While keystone is out the old token is kept: other services often still accept it, and what they answer is
+their own impact. A probe without any valid token has nothing to ask with, which is not an outage.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skipstone.errors import InputError, SkipstoneError
+
+_TIMEOUT = 5.0
+_PAUSE = 5.0
+"""Seconds between two logins at least: each costs keystone a password hash."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token: when it was fetched and expires (seconds since the epoch), and whose it is.
+
+    ``names`` are ``project``, ``user`` and ``domain`` (of the project), as ids.
+    """
+
+    value: str
+    fetched: float
+    expires: float
+    names: Mapping[str, str]
+
+    @property
+    def valid(self) -> bool:
+        """Whether it has not expired, by this machine's clock."""
+        return time.time() < self.expires
+
+    @property
+    def old(self) -> bool:
+        """Whether half of its life is over."""
+        return time.time() > (self.fetched + self.expires) / 2
+
+    def __repr__(self) -> str:
+        return f"Token(expires={self.expires})"
+
+
+class Credentials:
+    """Keeps a token; ``fetch`` blocks, raises SkipstoneError, and runs in a thread."""
+
+    def __init__(self, fetch: Callable[[], Token]) -> None:
+        self._fetch = fetch
+        self._wanted = asyncio.Event()
+        self._tried = float("-inf")
+        self._trying = False
+        self._token: Token | None = None
+
+    @property
+    def valid(self) -> Token | None:
+        """The token as long as it has not expired, or None; never waits."""
+        return self._token if self._token and self._token.valid else None
+
+    async def login(self) -> Token:
+        """Fetch a token; raise SkipstoneError where keystone does not give one."""
+        self._trying = True
+        try:
+            self._token = await asyncio.to_thread(self._fetch)
+        finally:
+            self._trying = False
+            self._tried = time.monotonic()
+        return self._token
+
+    def doubt(self, token: Token) -> bool:
+        """Say that a service rejected a token; return whether another one may come.
+
+        It may not where the token just came from keystone, or keystone just gave none: then the service is
+        to blame, as its users would find.
+        """
+        if token is not self._token or self._trying:
+            return True
+        if time.monotonic() - self._tried < _PAUSE:
+            return False
+        self._wanted.set()
+        return True
+
+    async def keep(self) -> None:
+        """Renew the token in time, or when it was doubted; runs until it is cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE):
+                    await self._wanted.wait()
+            if self._wanted.is_set() or self._token is None or self._token.old:
+                self._wanted.clear()
+                with suppress(SkipstoneError):
+                    await self.login()
+
+
+@dataclass(frozen=True)
+class CloudAccess:
+    """One entry of ``clouds.yaml``, as openstacksdk reads it (``secure.yaml``, environment and all)."""
+
+    region: Any
+
+    @classmethod
+    def load(cls, cloud: str | None, clouds_file: Path | None) -> "CloudAccess":
+        """Read the entry; raise InputError where there is none."""
+        from openstack import exceptions  # noqa: PLC0415 - half a second that --help must not pay
+        from openstack.config import OpenStackConfig  # noqa: PLC0415
+
+        try:
+            config = OpenStackConfig(config_files=[str(clouds_file)] if clouds_file else None)
+            return cls(config.get_one(cloud=cloud))
+        except exceptions.SDKException as fault:
+            raise InputError(
+                "the cloud's API credentials cannot be read",
+                where=str(clouds_file or "clouds.yaml"),
+                evidence=str(fault),
+                remedy="name an entry of clouds.yaml in the inventory: cloud and clouds_file",
+            ) from fault
+
+    def fetch(self) -> Token:
+        """Log in; raise SkipstoneError where keystone refuses or does not answer."""
+        from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
+
+        session = self.region.get_session()
+        session.timeout = _TIMEOUT
+        try:
+            session.auth.invalidate()
+            access = session.auth.get_access(session)
+        except ClientException as fault:
+            raise SkipstoneError(
+                "keystone gives no token",
+                where=str(self.region.config.get("auth", {}).get("auth_url", "")),
+                evidence=f"{type(fault).__name__}: {fault}",
+                remedy="check the entry of clouds.yaml with: openstack token issue",
+            ) from fault
+        names = {"project": access.project_id, "user": access.user_id, "domain": access.project_domain_id}
+        if not access.project_id:
+            raise InputError(
+                "the credentials are not for a project", remedy="set project_name in clouds.yaml"
+            )
+        return Token(access.auth_token, time.time(), access.expires.timestamp(), names)
+
+    def tls(self) -> ssl.SSLContext | bool:
+        """Return what aiohttp wants as ``ssl``, with the authorities and certificate of clouds.yaml."""
+        verify, cert = self.region.get_requests_verify_args()
+        if not verify:
+            return False
+        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+        if cert:
+            context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
+        return context

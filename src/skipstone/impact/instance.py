@@ -1,0 +1,81 @@
+"""Probing one instance at one address: ICMP echo, and the boot-id it serves over HTTP."""
+
+import re
+
+import aiohttp
+
+from skipstone.impact.clock import Clock
+from skipstone.impact.icmp import Pinger
+from skipstone.impact.sample import MICROSECONDS, Probe, Reply, Sample
+from skipstone.impact.wire import Unserved, exchange
+
+_OK = 200
+_LATE = MICROSECONDS // 2
+_STALLED = "the probe itself was stalled"
+_BOOT = re.compile(rb"(?s)boot=(?P<boot>[\w-]{8,64})\b.*?(?:\bup=(?P<up>[\d.]+))?\s*$")
+"""One line such as ``boot=0f3c... tick=7 up=12.5``; uptime in seconds, if it says so."""
+
+
+class PingProbe:
+    """Pings one address; a lost reply does not hold up the next question."""
+
+    overlaps = True
+
+    def __init__(self, probe: Probe, pinger: Pinger, clock: Clock, limit: float) -> None:
+        self.probe = probe
+        self._pinger = pinger
+        self._clock = clock
+        self._limit = limit
+
+    async def ask(self) -> Sample:
+        """Send one echo request and wait for its reply."""
+        sent = self._clock.now()
+        try:
+            replied = await self._pinger.ping(self.probe.target, self._limit)
+        except BlockingIOError:
+            return Sample(self.probe.id, sent, 0, Reply.NOT_ASKED, "the probe's own send queue was full")
+        except OSError as fault:
+            return Sample(self.probe.id, sent, 0, Reply.BAD, str(fault.strerror or fault))
+        took = self._clock.now() - sent
+        if replied:
+            return Sample(self.probe.id, sent, took, Reply.GOOD)
+        if took > self._limit * MICROSECONDS + _LATE:
+            return Sample(self.probe.id, sent, took, Reply.NOT_ASKED, _STALLED)
+        return Sample(self.probe.id, sent, took, Reply.BAD, f"no reply in {self._limit:g} s")
+
+
+class BootProbe:
+    """Asks one address for its boot-id and uptime on port 80."""
+
+    overlaps = False
+
+    def __init__(self, probe: Probe, http: aiohttp.ClientSession, clock: Clock, limit: float) -> None:
+        self.probe = probe
+        self._http = http
+        self._clock = clock
+        self._limit = limit
+        host = f"[{probe.target}]" if ":" in probe.target else probe.target
+        self._url = f"http://{host}/"
+
+    async def ask(self) -> Sample:
+        """Ask once."""
+        sent = self._clock.now()
+        try:
+            status, content = await exchange(self._http, "GET", self._url, timeout=self._limit)
+        except Unserved as fault:
+            took = self._clock.now() - sent
+            if fault.timed_out and took > self._limit * MICROSECONDS + _LATE:
+                return Sample(self.probe.id, sent, took, Reply.NOT_ASKED, _STALLED)
+            return Sample(self.probe.id, sent, took, Reply.BAD, fault.reason)
+        return self._read(sent, status, content)
+
+    def _read(self, sent: int, status: int, content: bytes) -> Sample:
+        took = self._clock.now() - sent
+        if status != _OK:
+            return Sample(self.probe.id, sent, took, Reply.BAD, f"HTTP {status}")
+        found = _BOOT.match(content)
+        if not found:
+            # it did reply; a page read while the guest rewrites it is empty
+            return Sample(self.probe.id, sent, took, Reply.GOOD)
+        uptime = float(found["up"]) if found["up"] else None
+        return Sample(self.probe.id, sent, took, Reply.GOOD, found["boot"].decode(), uptime)

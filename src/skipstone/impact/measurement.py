@@ -1,0 +1,146 @@
+"""The Impact: what users felt during a run, folded from the recording of its probes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from skipstone.cloud.model import Fact
+from skipstone.errors import InputError
+from skipstone.impact.outage import Boot, Stream, find_boots, moment, summarise
+from skipstone.impact.recording import Beat, Mark, Note, Recording
+from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
+
+_BLIND_AFTER = 3 * MICROSECONDS
+
+
+class Blindness(Fact):
+    """A time in which the probes themselves did not run: killed, or kept from the processor."""
+
+    start: datetime
+    end: datetime
+    seconds: float
+
+
+class InstanceImpact(Fact):
+    """What users of one instance felt at one address; ``boot`` is None where it serves no boot-id."""
+
+    id: str
+    name: str
+    address: str
+    ping: Stream | None
+    boot: Stream | None
+    boots: tuple[Boot, ...]
+    rebooted: bool
+
+
+class Impact(Fact):
+    """What users felt, and how far the measurement can be trusted.
+
+    ``blind`` are times without probes; ``left_out`` the addresses that had never answered before the start;
+    ``left_behind`` what the probes made and could not remove; ``cpu_seconds`` and ``memory`` (bytes) what
+    they cost.
+    """
+
+    began: datetime
+    ended: datetime
+    apis: tuple[Stream, ...]
+    instances: tuple[InstanceImpact, ...]
+    blind: tuple[Blindness, ...]
+    left_out: tuple[str, ...]
+    left_behind: tuple[str, ...]
+    cpu_seconds: float
+    memory: int
+
+
+def measure(directory: Path) -> Impact:
+    """Return what the probes of a directory found; may be called while they run.
+
+    Raise InputError where nothing was recorded.
+    """
+    with Recording.open(directory) as recording:
+        notes = recording.notes()
+        beats = tuple(recording.beats())
+        began, until = _span(notes, beats)
+        probes = {probe.id: probe for probe in recording.probes()}
+        streams: dict[int, Stream] = {}
+        boots: dict[int, tuple[Boot, ...]] = {}
+        for id_, samples in recording.samples():
+            streams[id_], boots[id_] = _fold(probes[id_], samples, until)
+    return Impact(
+        began=moment(began),
+        ended=moment(until),
+        apis=tuple(stream for stream in streams.values() if not stream.probe.kind.of_instance),
+        instances=_instances(probes.values(), streams, boots),
+        blind=_blindness(began, until, beats),
+        left_out=_texts(notes, Mark.LEFT_OUT),
+        left_behind=_texts(_since(notes, Mark.CLEANING), Mark.LEFT_BEHIND),
+        cpu_seconds=_cpu(beats),
+        memory=max((beat.memory for beat in beats), default=0),
+    )
+
+
+def _fold(probe: Probe, samples: Iterable[Sample], until: int) -> tuple[Stream, tuple[Boot, ...]]:
+    kept = tuple(samples)
+    return summarise(probe, kept, until), find_boots(kept) if probe.kind is Kind.BOOT else ()
+
+
+def _span(notes: tuple[Note, ...], beats: tuple[Beat, ...]) -> tuple[int, int]:
+    began = [note.at for note in notes if note.mark is Mark.BEGAN]
+    if not began:
+        raise InputError("the probes never began", remedy="see prober.log beside the recording")
+    return min(began), beats[-1].at if beats else max(began)
+
+
+def _instances(
+    probes: Iterable[Probe], streams: dict[int, Stream], boots: dict[int, tuple[Boot, ...]]
+) -> tuple[InstanceImpact, ...]:
+    asked = [probe for probe in probes if probe.kind.of_instance and probe.id in streams]
+    by_address: dict[tuple[str, str], dict[Kind, Probe]] = {}
+    for probe in asked:
+        by_address.setdefault((probe.subject, probe.target), {})[probe.kind] = probe
+    return tuple(
+        _instance(kinds, streams, boots.get(kinds[Kind.BOOT].id, ()) if Kind.BOOT in kinds else ())
+        for kinds in by_address.values()
+    )
+
+
+def _instance(
+    kinds: dict[Kind, Probe], streams: dict[int, Stream], boots: tuple[Boot, ...]
+) -> InstanceImpact:
+    probe = next(iter(kinds.values()))
+    found = {kind: streams[probe.id] for kind, probe in kinds.items()}
+    return InstanceImpact(
+        id=probe.subject,
+        name=probe.name,
+        address=probe.target,
+        ping=found.get(Kind.PING),
+        boot=found.get(Kind.BOOT),
+        boots=boots,
+        rebooted=len(boots) > 1,
+    )
+
+
+def _blindness(began: int, until: int, beats: tuple[Beat, ...]) -> tuple[Blindness, ...]:
+    times = [began, *(beat.at for beat in beats), until]
+    return tuple(
+        Blindness(start=moment(a), end=moment(b), seconds=(b - a) / MICROSECONDS)
+        for a, b in pairwise(times)
+        if b - a > _BLIND_AFTER
+    )
+
+
+def _cpu(beats: tuple[Beat, ...]) -> float:
+    # a prober that was started again counts from zero
+    readings = [0, *(beat.cpu for beat in beats)]
+    return sum(now - before if now >= before else now for before, now in pairwise(readings)) / MICROSECONDS
+
+
+def _since(notes: tuple[Note, ...], mark: Mark) -> tuple[Note, ...]:
+    """Return the notes from the last one of this mark on."""
+    last = max((index for index, note in enumerate(notes) if note.mark is mark), default=0)
+    return notes[last:]
+
+
+def _texts(notes: tuple[Note, ...], mark: Mark) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note.text for note in notes if note.mark is mark))

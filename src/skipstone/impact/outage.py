@@ -1,0 +1,147 @@
+"""What samples say about outages, gaps and reboots: pure, and the only place that decides it.
+
+An **outage** is a time without a good reply that at least one bad reply proves: it lasts from the last good
+reply before to the next good one after, so it is never understated by the pause between two questions. A
+**gap** is the time between two good replies that follow one another, whether or not one between was bad.
+Questions that could not be asked count as neither good nor bad.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from skipstone.cloud.model import Fact
+from skipstone.impact.sample import MICROSECONDS, Probe, Reply, Sample
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UPTIME_JITTER = 1.0
+
+
+class Outage(Fact):
+    """A time without a good reply; ``ended`` is false where probing ended before it did.
+
+    ``bad`` counts the bad replies in it, ``reasons`` says of what kind they were.
+    """
+
+    start: datetime
+    end: datetime
+    seconds: float
+    bad: int
+    reasons: dict[str, int]
+    ended: bool
+
+
+class Boot(Fact):
+    """One life of an instance: when it was first and last seen, and the uptime it said first."""
+
+    boot_id: str
+    uptime: float | None
+    first: datetime
+    last: datetime
+
+
+class Stream(Fact):
+    """What one probe found: how often it asked, what was bad, and the outages; times in seconds.
+
+    ``longest`` and ``total`` are of the outages; ``longest_gap`` and ``slowest`` of the good replies;
+    ``excuses`` says why questions were not asked.
+    """
+
+    probe: Probe
+    asked: int
+    bad: int
+    not_asked: int
+    outages: tuple[Outage, ...]
+    longest: float
+    total: float
+    longest_gap: float
+    slowest: float
+    excuses: dict[str, int]
+
+
+def moment(microseconds: int) -> datetime:
+    """Return a sample's time as a datetime, exactly."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def find_outages(samples: Iterable[Sample], until: int) -> Iterator[Outage]:
+    """Yield the outages in samples that are in the order they were sent.
+
+    ``until`` is when probing ended, in microseconds since the epoch: an outage without a good reply after
+    it lasts until then. One without a good reply before it starts when the first question was sent.
+    """
+    last_good: int | None = None
+    first_bad: int | None = None
+    reasons: Counter[str] = Counter()
+    for sample in samples:
+        if sample.reply is Reply.BAD:
+            reasons[sample.text] += 1
+            first_bad = sample.sent if first_bad is None else first_bad
+        elif sample.reply is Reply.GOOD:
+            if first_bad is not None:
+                yield _outage(last_good, first_bad, sample.ended, reasons, ended=True)
+                first_bad, reasons = None, Counter()
+            last_good = sample.ended
+    if first_bad is not None:
+        yield _outage(last_good, first_bad, max(until, first_bad), reasons, ended=False)
+
+
+def _outage(last_good: int | None, first_bad: int, end: int, reasons: Counter[str], *, ended: bool) -> Outage:
+    # several pings are under way at once: a slow good one may end after the next was sent
+    start = first_bad if last_good is None else min(last_good, first_bad)
+    return Outage(
+        start=moment(start),
+        end=moment(end),
+        seconds=(end - start) / MICROSECONDS,
+        bad=reasons.total(),
+        reasons=dict(reasons.most_common()),
+        ended=ended,
+    )
+
+
+def find_boots(samples: Iterable[Sample]) -> tuple[Boot, ...]:
+    """Return the lives of an instance: a new one where its boot-id changes or its uptime goes backward.
+
+    Good replies without a boot-id say nothing about it.
+    """
+    boots: list[Boot] = []
+    uptime: float | None = None
+    for sample in samples:
+        if sample.reply is not Reply.GOOD or not sample.text:
+            continue
+        at = moment(sample.sent)
+        if boots and boots[-1].boot_id == sample.text and not _went_back(uptime, sample.uptime):
+            boots[-1] = boots[-1].model_copy(update={"last": at})
+        else:
+            boots.append(Boot(boot_id=sample.text, uptime=sample.uptime, first=at, last=at))
+        uptime = sample.uptime
+    return tuple(boots)
+
+
+def _went_back(before: float | None, now: float | None) -> bool:
+    return before is not None and now is not None and now < before - _UPTIME_JITTER
+
+
+def summarise(probe: Probe, samples: Iterable[Sample], until: int) -> Stream:
+    """Return what one probe found; ``until`` is when probing ended, in microseconds since the epoch."""
+    samples = list(samples)
+    outages = tuple(find_outages(samples, until))
+    replies = Counter(sample.reply for sample in samples)
+    good = sorted(sample.ended for sample in samples if sample.reply is Reply.GOOD)
+    gaps = [(after - before) / MICROSECONDS for before, after in pairwise(good)]
+    lengths = [outage.seconds for outage in outages]
+    return Stream(
+        probe=probe,
+        asked=replies[Reply.GOOD] + replies[Reply.BAD],
+        bad=replies[Reply.BAD],
+        not_asked=replies[Reply.NOT_ASKED],
+        outages=outages,
+        longest=max(lengths, default=0.0),
+        total=sum(lengths),
+        longest_gap=max([*gaps, *lengths], default=0.0),
+        slowest=max(
+            (sample.took / MICROSECONDS for sample in samples if sample.reply is Reply.GOOD), default=0.0
+        ),
+        excuses=dict(Counter(sample.text for sample in samples if sample.reply is Reply.NOT_ASKED)),
+    )

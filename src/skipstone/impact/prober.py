@@ -1,0 +1,186 @@
+"""The prober: all probes of a cloud in one event loop, until it is told to stop.
+
+Nothing in the loop blocks: logging in and writing to disk happen in threads. Once a second the prober
+writes what it has and its own pulse, so that a time in which it did not run is known and is not taken for
+a time in which all was well.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+
+from skipstone.errors import SkipstoneError
+from skipstone.impact.api import ApiProbe, Client
+from skipstone.impact.calls import SERVICES
+from skipstone.impact.cleaning import clean
+from skipstone.impact.clock import Clock
+from skipstone.impact.credentials import CloudAccess, Credentials
+from skipstone.impact.icmp import Pinger
+from skipstone.impact.instance import BootProbe, PingProbe
+from skipstone.impact.recording import Beat, Mark, Note, Recording
+from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
+from skipstone.impact.spec import ProbeSpec
+from skipstone.impact.survey import Asker, survey
+from skipstone.impact.wire import new_http
+
+_log = logging.getLogger(__name__)
+
+_BEAT = 1.0
+_HOUR = 3600
+_NICENESS = -10
+"""Measuring comes first: a probe that waits for the processor sees outages that are none."""
+
+
+async def repeat(ask: Callable[[], Awaitable[object]], interval: float, delay: float) -> None:
+    """Call at a fixed rate until cancelled, never twice at once; what was missed is not made up for."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + delay
+    while True:
+        await asyncio.sleep(due - loop.time())
+        await ask()
+        due = max(due + interval, loop.time())
+
+
+class Prober:
+    """Asks everything that a specification names, and records it in one directory."""
+
+    def __init__(self, spec: ProbeSpec, recording: Recording, access: CloudAccess) -> None:
+        self._spec = spec
+        self._recording = recording
+        self._clock = Clock()
+        self._access = access
+        self._credentials = Credentials(access.fetch)
+        self._samples: list[Sample] = []
+        self._beats: list[Beat] = []
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Probe until ``stop`` is set or the specification's hours are over, then remove what was made.
+
+        Raise SkipstoneError where a first start can log in nowhere or may not ping; a later one, in the
+        middle of an upgrade, starts in any case.
+        """
+        again = any(note.mark is Mark.BEGAN for note in self._recording.notes())
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+        async with AsyncExitStack() as stack:
+            client = await self._client(stack)
+            await self._login(again=again)
+            probes = [*self._apis(client), *await self._instances(stack, again=again)]
+            self._note(Mark.BEGAN)
+            await self._probe(probes, stop)
+            await self._pulse()
+            await self._flush()
+            await self._clean(client)
+            self._note(Mark.ENDED)
+
+    async def clean(self) -> None:
+        """Remove what an earlier prober had no time to remove; raise SkipstoneError without a token."""
+        async with AsyncExitStack() as stack:
+            client = await self._client(stack)
+            await self._credentials.login()
+            await self._clean(client)
+            self._note(Mark.ENDED)
+
+    async def _client(self, stack: AsyncExitStack) -> Client:
+        http = await stack.enter_async_context(new_http(self._access.tls()))
+        urls = {api.service: api.url for api in self._spec.apis}
+        return Client(http, urls, self._credentials, self._spec.timeout)
+
+    async def _login(self, *, again: bool) -> None:
+        try:
+            await self._credentials.login()
+        except SkipstoneError:
+            if not again:
+                raise
+
+    def _apis(self, client: Client) -> Iterator[tuple[float, Asker]]:
+        pace = {Kind.READ: self._spec.read_interval, Kind.WRITE: self._spec.write_interval}
+        for api in self._spec.apis:
+            for kind, interval in pace.items():
+                probe = self._recording.probe(kind, api.service, api.service, api.url)
+                yield interval, ApiProbe(probe, SERVICES[api.service], client, self._clock)
+
+    async def _instances(self, stack: AsyncExitStack, *, again: bool) -> list[tuple[float, Asker]]:
+        """Return the probes of the instances: those that answer now, or that answered at the first start."""
+        pinger = Pinger()
+        stack.callback(pinger.close)
+        http = await stack.enter_async_context(new_http(tls=True))
+        limit = self._spec.timeout
+
+        def asker(probe: Probe) -> Asker:
+            if probe.kind is Kind.PING:
+                return PingProbe(probe, pinger, self._clock, limit)
+            return BootProbe(probe, http, self._clock, limit)
+
+        if not again:
+            await self._survey(asker)
+        pace = {Kind.PING: self._spec.ping_interval, Kind.BOOT: self._spec.boot_interval}
+        found = [probe for probe in self._recording.probes() if probe.kind.of_instance]
+        return [(pace[probe.kind], asker(probe)) for probe in found]
+
+    async def _survey(self, asker: Callable[[Probe], Asker]) -> None:
+        found, left_out = await survey(self._spec.instances, asker)
+        for target, kind in found:
+            self._recording.probe(kind, target.id, target.name, target.address)
+        for line in left_out:
+            self._note(Mark.LEFT_OUT, line)
+
+    async def _probe(self, probes: list[tuple[float, Asker]], stop: asyncio.Event) -> None:
+        count = len(probes)
+        async with asyncio.TaskGroup() as group:
+            jobs = [
+                # spread over the interval, so that the cloud is not asked everything at once
+                repeat(self._recorded(asker, group), interval, interval * index / count)
+                for index, (interval, asker) in enumerate(probes)
+            ]
+            jobs += [
+                self._credentials.keep(),
+                repeat(self._pulse, _BEAT, 0),
+                repeat(self._flush, _BEAT, _BEAT),
+            ]
+            tasks = [group.create_task(job) for job in jobs]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._spec.hours * _HOUR):
+                    await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[object]]:
+        async def ask() -> None:
+            self._samples.append(await asker.ask())
+
+        async def spawn() -> None:
+            group.create_task(ask())
+
+        return spawn if asker.overlaps else ask
+
+    async def _pulse(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = int((usage.ru_utime + usage.ru_stime) * MICROSECONDS)
+        self._beats.append(Beat(self._clock.now(), cpu, usage.ru_maxrss * 1024))
+
+    async def _flush(self) -> None:
+        samples, self._samples = self._samples, []
+        beats, self._beats = self._beats, []
+        try:
+            await asyncio.to_thread(self._recording.write, samples, beats)
+        except sqlite3.Error:
+            # a full disk: kept in memory and written when there is room again
+            _log.exception("the recording could not be written")
+            self._samples[:0] = samples
+            self._beats[:0] = beats
+
+    async def _clean(self, client: Client) -> None:
+        token = self._credentials.valid
+        self._note(Mark.CLEANING)
+        services = [api.service for api in self._spec.apis]
+        left = await clean(client, services, token) if token else ("everything: no valid token",)
+        for line in left:
+            self._note(Mark.LEFT_BEHIND, line)
+
+    def _note(self, mark: Mark, text: str = "") -> None:
+        self._recording.note(Note(self._clock.now(), mark, text))

@@ -1,0 +1,110 @@
+"""The specification of the probes: whom to ask, how often, and where the credentials are.
+
+It is written to a file that the prober reads, so it holds no secret: only the name of the cloud's entry in
+``clouds.yaml``, which the prober reads itself.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from operator import itemgetter
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from skipstone.cloud.inventory import Inventory
+from skipstone.cloud.model import Cloud, Fact, Instance
+from skipstone.impact.calls import SERVICES
+
+_SAMPLE = 100
+_VERSION = re.compile(r"/v\d[\d.]*(?:/|$)|/[%$]\(")
+
+
+class ApiTarget(Fact):
+    """One API: the catalog's service name and the root of its public endpoint, without a version."""
+
+    service: str
+    url: str
+
+
+class InstanceTarget(Fact):
+    """One instance at one address that may be reachable from outside."""
+
+    id: str
+    name: str
+    address: str
+
+
+class ProbeSpec(Fact):
+    """Everything the prober needs; intervals and timeouts in seconds, ``hours`` ends a forgotten prober.
+
+    An API is asked one question at a time, read and write each; a ping does not wait for the one before,
+    as ``ping`` does not, so that replies lost can be compared with any ping log.
+    """
+
+    format: Literal[1] = 1
+    cloud: str | None
+    clouds_file: Path | None
+    apis: tuple[ApiTarget, ...]
+    instances: tuple[InstanceTarget, ...]
+    read_interval: float = Field(0.5, gt=0)
+    write_interval: float = Field(0.5, gt=0)
+    ping_interval: float = Field(0.2, gt=0)
+    boot_interval: float = Field(0.5, gt=0)
+    timeout: float = Field(2.0, gt=0)
+    hours: float = Field(24.0, gt=0)
+
+
+def build_spec(
+    cloud: Cloud, inventory: Inventory, *, interval: float = 0.5, instances: int = _SAMPLE
+) -> ProbeSpec:
+    """Return the probes for a cloud: every API that has a known read and write, and its instances.
+
+    ``interval`` is between two questions to one API, in seconds. Every address of an instance is taken:
+    only the prober, outside, can find out which of them answer. Where there are more than ``instances``
+    instances, as many are chosen, evenly over the computes.
+    """
+    return ProbeSpec(
+        cloud=inventory.cloud,
+        clouds_file=inventory.clouds_file,
+        apis=_apis(cloud),
+        instances=tuple(
+            InstanceTarget(id=instance.id, name=instance.name, address=address)
+            for instance in _spread(cloud.instances, instances)
+            for address in instance.addresses
+        ),
+        read_interval=interval,
+        write_interval=interval,
+    )
+
+
+def _apis(cloud: Cloud) -> tuple[ApiTarget, ...]:
+    public: dict[str, str] = {}
+    for point in cloud.endpoints:
+        if point.interface == "public":
+            public.setdefault(point.service_type, point.url)
+    found = {
+        name: next((public[kind] for kind in questions.types if kind in public), None)
+        for name, questions in SERVICES.items()
+    }
+    return tuple(ApiTarget(service=name, url=root_of(url)) for name, url in found.items() if url)
+
+
+def root_of(url: str) -> str:
+    """Return ``http://host:8776`` of ``http://host:8776/v3/%(tenant_id)s``: no version, no project."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{_VERSION.split(parts.path, maxsplit=1)[0].rstrip('/')}"
+
+
+def _spread(instances: Iterable[Instance], most: int) -> tuple[Instance, ...]:
+    """Return at most so many active instances, the first of every host before the second of any."""
+    rank: Counter[str | None] = Counter()
+    ranked: list[tuple[int, Instance]] = []
+    for instance in instances:
+        if instance.status == "ACTIVE" and instance.addresses:
+            ranked.append((rank[instance.host], instance))
+            rank[instance.host] += 1
+    chosen = sorted(ranked, key=itemgetter(0))[:most]
+    return tuple(instance for _, instance in chosen)
