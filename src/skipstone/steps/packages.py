@@ -7,7 +7,7 @@ and the upgrade later installs exactly what was fetched: no ``apt-get update`` i
 from typing import Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.shell import quote
+from skipstone.steps.shell import quote, words
 from skipstone.steps.step import Step
 
 # Suites stand after a blank in a deb line and on a Suites: line; nothing else (a keyring's path) is touched.
@@ -21,11 +21,16 @@ KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o
 
 
 class _FromSuite(Step):
-    """What both package steps know: the suites, and the directory with the target's lists."""
+    """What both package steps know.
+
+    The suites, the directory with the target's lists, and packages to ``add``: daemons that the target release
+    has split off.
+    """
 
     directory: str
     old_suite: str
     new_suite: str
+    add: tuple[str, ...] = ()
 
     def apt(self) -> str:
         """Return ``apt-get`` with the target's own lists, patient with another holder of the lock."""
@@ -68,7 +73,7 @@ if ! cat sources.list parts/* 2>/dev/null | grep -qw {self.new_suite}; then
     exit 1
 fi
 {self.apt()} -o APT::Update::Error-Mode=any update
-{self.apt()} {KEEP} --download-only dist-upgrade
+{self.apt()} {KEEP} --download-only dist-upgrade {words(self.add)}
 touch downloaded
 """)
 
@@ -96,7 +101,7 @@ class UpgradePackages(_FromSuite):
         return self.on_host(f"""
 test -e {self.directory}/installed
 test -z "$(dpkg --audit)"
-! {self.apt()} --simulate dist-upgrade | grep -q '^Inst'
+! {self.apt()} --simulate dist-upgrade {words(self.add)} | grep -q '^Inst'
 """)
 
     def apply(self) -> Command:
@@ -107,7 +112,7 @@ test -e {self.directory}/downloaded
 dpkg --configure -a --force-confdef --force-confold
 {self.apt()} {KEEP} --fix-broken install
 {self.apt()} {KEEP} upgrade --without-new-pkgs
-{self.apt()} {KEEP} dist-upgrade
+{self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"
 if [ -e /etc/apt/sources.list ]; then cp {self.directory}/sources.list /etc/apt/sources.list; fi
 for file in {self.directory}/parts/*; do

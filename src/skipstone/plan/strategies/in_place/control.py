@@ -83,6 +83,7 @@ def upgrade_packages(
         estimate=200,
         impact=impact,
         reversibility=Reversibility.NONE,
+        add=layout.new_packages(host),
         directory=f"{layout.directory}/apt",
         old_suite=layout.source.debian or "",
         new_suite=layout.target.debian or "",

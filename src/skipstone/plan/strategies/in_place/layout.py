@@ -108,7 +108,7 @@ class Layout:
             unit.name
             for found in services
             for daemon in found.daemons
-            if (place is None or daemon.where is place) and self.runs(host, daemon)
+            if (place is None or place in daemon.where) and self.runs(host, daemon)
             if (unit := daemon.unit(self.source))
         )
 
@@ -121,7 +121,7 @@ class Layout:
             unit.name
             for found in services
             for daemon in found.daemons
-            if (place is None or daemon.where is place) and self._wanted(host, found, daemon)
+            if (place is None or place in daemon.where) and self._wanted(host, found, daemon)
             if (unit := daemon.unit(self.target))
         )
 
@@ -133,6 +133,16 @@ class Layout:
         if daemon.unit(self.source):
             return self.runs(host, daemon)
         return not daemon.optional and host == self.home(service)
+
+    def new_packages(self, host: Host) -> tuple[str, ...]:
+        """Return packages of daemons that the target release has split off: no upgrade brings them by itself."""
+        return tuple(
+            unit.package
+            for service in self.services
+            for daemon in service.daemons
+            if daemon.unit(self.source) is None and self._wanted(host, service, daemon)
+            if (unit := daemon.unit(self.target))
+        )
 
     def databases(self, service: Service) -> tuple[str, ...]:
         """Return the service's databases that exist in this cloud."""

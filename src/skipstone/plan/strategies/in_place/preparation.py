@@ -87,6 +87,7 @@ def _downloads(layout: Layout) -> tuple[Step, ...]:
             deadline=3600,
             estimate=60,
             transient=True,
+            add=layout.new_packages(host),
             directory=f"{layout.directory}/apt",
             old_suite=layout.source.debian or "",
             new_suite=layout.target.debian or "",
