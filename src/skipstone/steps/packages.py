@@ -23,8 +23,8 @@ KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o
 class _FromSuite(Step):
     """What both package steps know.
 
-    The suites, the directory with the target's lists, and packages to ``add``: daemons that the target release
-    has split off.
+    The suites, the directory with the target's lists, and packages to ``add``: daemons that the target
+    release has split off.
     """
 
     directory: str

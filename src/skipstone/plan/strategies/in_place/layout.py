@@ -135,7 +135,7 @@ class Layout:
         return not daemon.optional and host == self.home(service)
 
     def new_packages(self, host: Host) -> tuple[str, ...]:
-        """Return packages of daemons that the target release has split off: no upgrade brings them by itself."""
+        """Return packages of daemons that the target release split off: no upgrade brings them by itself."""
         return tuple(
             unit.package
             for service in self.services
