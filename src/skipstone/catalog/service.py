@@ -191,6 +191,30 @@ class ApiDocument(Entry):
         return max(numbers, key=lambda text: [int(part) for part in text.split(".")], default=None)
 
 
+class Setting(Span):
+    """One option of a service's configuration, for the releases of its span."""
+
+    section: str
+    option: str
+    value: str
+    note: str = ""
+    evidence: str
+
+    def __str__(self) -> str:
+        return f"[{self.section}] {self.option} = {self.value}"
+
+
+class Skew(Entry):
+    """What lets a new control plane and old agents of a service run side by side.
+
+    ``workaround`` turns the refusal of too old agents into a warning; ``pin`` makes the control plane speak
+    the oldest agents' RPC version. Both are for the time of the upgrade only.
+    """
+
+    workaround: Setting
+    pin: Setting
+
+
 class ManualCheck(Entry):
     """What a careful person looks at before or after, beyond the service's own checks."""
 
@@ -226,6 +250,7 @@ class Service(Entry):
     daemons_evidence: str
     api: ApiDocument
     commands: dict[Purpose, tuple[Invocation, ...]]
+    skew: Skew | None = None
     blockers: tuple[Blocker, ...] = ()
     checks: ManualChecks = ManualChecks()
 
