@@ -60,7 +60,8 @@ class Verdict(StrEnum):
 class Tolerance(Entry):
     """What a control plane of one release does about computes of another.
 
-    ``oldest`` is the oldest release whose computes it accepts, None where nothing is checked. ``libvirt``
+    ``oldest`` is the oldest release whose computes it accepts, None where nothing is checked. The RPC
+    versions are the newest that each side speaks; acceptance says nothing of whether they fit. ``libvirt``
     and ``qemu`` are the oldest with which the control plane's own nova-compute starts.
     """
 
@@ -70,6 +71,8 @@ class Tolerance(Entry):
     level: int | None
     accepts: int | None
     oldest: ReleaseRef | None
+    rpc_control: str
+    rpc_computes: str
     workaround: Setting | None
     pin: Setting | None
     libvirt: str | None
@@ -146,6 +149,8 @@ def tolerance(catalog: Catalog, control: Release, computes: Release) -> Toleranc
         level=level,
         accepts=accepts,
         oldest=_oldest_accepted(catalog, accepts),
+        rpc_control=nova.compute.rpc,
+        rpc_computes=old.compute.rpc,
         workaround=workaround if verdict is Verdict.WORKAROUND else None,
         pin=skew.pin if skew.pin.covers(control) else None,
         libvirt=nova.compute.libvirt,

@@ -7,6 +7,8 @@ tolerates are told beside it (``limits.py``).
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from pydantic import computed_field
+
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.entry import Entry
 from skipstone.catalog.limits import (
@@ -63,13 +65,15 @@ class Route(Entry):
     supported: tuple[ReleaseRef, ...]
     tolerance: Tolerance | None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def releases(self) -> tuple[Release, ...]:
+    def releases(self) -> tuple[ReleaseRef, ...]:
         """Return every release of the route, source and target included."""
         return (self.source, *(hop.target for hop in self.hops))
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def stops(self) -> tuple[Release, ...]:
+    def stops(self) -> tuple[ReleaseRef, ...]:
         """Return the releases between source and target that cannot be left out."""
         return self.releases[1:-1]
 
