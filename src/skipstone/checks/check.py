@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
+from skipstone.catalog.service import Service
 from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.model import Cloud, Host
 
@@ -38,6 +39,11 @@ class Upgrade:
         """
         first = self.catalog.release(release)
         return self.target >= first and (self.source is None or self.source < first)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What the catalog knows of the cloud's services, in the order in which they are upgraded."""
+        return tuple(service for service in self.catalog.services if service.name in self.cloud.services)
 
     @property
     def reachable(self) -> tuple[Host, ...]:

@@ -10,8 +10,6 @@ from skipstone.checks.versions import numbers, packed
 from skipstone.cloud.model import Hypervisor
 
 COMPUTE = "nova-compute"
-WORKAROUND_SINCE = "yoga"
-"""Release whose first version has [workarounds]disable_compute_service_check_for_ffu."""
 
 
 def _level(release: Release) -> ComputeLevel | None:
@@ -51,13 +49,13 @@ class ComputesWithinSkew(Check):
     def _too_old(self, upgrade: Upgrade, host: str, found: int, accepted: int) -> Finding:
         title = "nova-compute is older than the new control plane accepts"
         evidence = f"service version {found}; {upgrade.target.title} accepts {accepted} and later"
-        if upgrade.target >= upgrade.catalog.release(WORKAROUND_SINCE):
+        skew = upgrade.catalog.service("nova").skew
+        if skew and skew.workaround.covers(upgrade.target):
             return self.warning(
                 title,
                 where=host,
                 evidence=evidence,
-                remedy="[workarounds] disable_compute_service_check_for_ffu = true on every host of nova, "
-                "until the last compute is upgraded",
+                remedy=f"{skew.workaround} on every host of nova, until the last compute is upgraded",
                 handled_by="prepare.ffu-workaround",
             )
         return self.inhibitor(

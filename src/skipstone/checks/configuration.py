@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
+from skipstone.cloud.masking import MASK
 from skipstone.cloud.model import ConfigFile, Host
 
 Options = Mapping[str, Mapping[str, str]]
@@ -148,8 +149,15 @@ class ServiceTokenConfigured(Check):
         found = False
         for host, file, options in options_of(upgrade, "nova.conf"):
             found = True
-            said = options.get("service_user", {}).get("send_service_user_token", "")
-            if said.strip().lower() not in TRUE:
+            said = options.get("service_user", {}).get("send_service_user_token", "").strip().lower()
+            if said == MASK:
+                yield self.unknown(
+                    "whether nova sends a service token is not known",
+                    where=host.name,
+                    evidence=f"{file.path}: the value of send_service_user_token was masked",
+                    remedy="write it as true or false",
+                )
+            elif said not in TRUE:
                 yield self.inhibitor(
                     "nova sends no service token",
                     where=host.name,

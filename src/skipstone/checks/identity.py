@@ -61,8 +61,8 @@ class EndpointsAreListed(Check):
         if not public:
             yield self.unknown("keystone's endpoints are not known", evidence="no public endpoint was listed")
             return
-        for service in upgrade.catalog.services:
-            if service.name in upgrade.cloud.services and not public & set(service.types):
+        for service in upgrade.services:
+            if not public & set(service.types):
                 yield self.warning(
                     f"{service.name} has no public endpoint",
                     where=service.name,

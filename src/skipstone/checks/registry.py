@@ -27,8 +27,10 @@ from skipstone.checks.packages import (
     SourcesAreKnown,
 )
 from skipstone.checks.releases import (
+    JumpIsSupported,
     ReleaseIsKnown,
     ReleasesAreAlike,
+    RouteIsDirect,
     TargetIsLater,
     TargetIsMaintained,
     TargetIsPackaged,
@@ -48,6 +50,8 @@ CHECKS: tuple[type[Check], ...] = (
     ReleaseIsKnown,
     ReleasesAreAlike,
     TargetIsLater,
+    RouteIsDirect,
+    JumpIsSupported,
     TargetIsPackaged,
     TargetIsMaintained,
     HostsReachable,

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
+from skipstone.catalog.limits import is_supported, refusals
 from skipstone.catalog.release import Release, Status
+from skipstone.catalog.route import find_route, shortest
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Host
+from skipstone.errors import InputError
 
 
 class ReleaseIsKnown(Check):
@@ -82,6 +85,78 @@ class TargetIsLater(Check):
             )
 
 
+class RouteIsDirect(Check):
+    """Every service's databases can go from the cloud's release to the target in one sync.
+
+    A release's schema code reads databases from a certain release on, and asks for conversions that only
+    older code can do. In place, only the target's code is there.
+    Source: the catalog's schema floors and blockers, read from the services' code. May go: when a strategy
+    takes databases through the stops of a route.
+    """
+
+    id = "route-has-stops"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find services that the target's code refuses to take from the source."""
+        if upgrade.source is None or upgrade.target <= upgrade.source:
+            return
+        for service in upgrade.services:
+            for refusal in refusals(upgrade.catalog, service, upgrade.source, upgrade.target):
+                yield self.inhibitor(
+                    f"{service.name}'s databases need a stop before {upgrade.target.title}",
+                    where=service.name,
+                    evidence=f"{refusal.text} ({refusal.evidence})",
+                    remedy=_stops(upgrade, upgrade.source),
+                )
+
+
+def _stops(upgrade: Upgrade, source: Release) -> str:
+    """Return the stops to make instead, as a remedy; those that Debian ships, where they suffice."""
+    catalog, target = upgrade.catalog, upgrade.target
+    shipped = [
+        release
+        for release in catalog.between(source, target)
+        if release.debian or release in {source, target}
+    ]
+    chain = shortest(
+        shipped,
+        lambda one, other: (
+            not any(True for service in upgrade.services for _ in refusals(catalog, service, one, other))
+        ),
+    )
+    try:
+        chain = (
+            chain or find_route(catalog, source, target, [each.name for each in upgrade.services]).releases
+        )
+    except InputError as error:
+        return f"{error}: take users' data to a new cloud"
+    return f"upgrade to {', then '.join(release.title for release in chain[1:-1])} first"
+
+
+class JumpIsSupported(Check):
+    """Upstream supports going from the cloud's release to the target in one hop.
+
+    What code can read and what upstream tests are two things: a jump over more than one release, or from
+    one SLURP release over another, is nobody's promise but what was tried.
+    Source: openstack/governance, resolution 20220210 on the release cadence. May go: never.
+    """
+
+    id = "jump-unsupported"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find a hop that upstream does not support."""
+        source, target = upgrade.source, upgrade.target
+        if source is None or target <= source or is_supported(upgrade.catalog, source, target):
+            return
+        chain = find_route(upgrade.catalog, source, target).supported
+        yield self.warning(
+            f"upstream does not support going from {source.title} to {target.title} in one hop",
+            where=upgrade.cloud.name,
+            evidence="supported: " + ", ".join(release.title for release in chain),
+            remedy="rehearse it on a copy of this cloud's databases before the day",
+        )
+
+
 class TargetIsPackaged(Check):
     """A Debian suite carries the target.
 
@@ -109,6 +184,7 @@ class TargetIsPackaged(Check):
 class TargetIsMaintained(Check):
     """The target still gets fixes from upstream.
 
+    A cloud is upgraded to get them; the target may still be a good stop on the way.
     Source: series_status.yaml of openstack/releases. May go: never.
     """
 

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 
+from skipstone.catalog.limits import Condition, conditions
 from skipstone.catalog.service import Blocker, Service
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
@@ -23,10 +24,11 @@ class SchemaHeadsMatchRelease(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find databases with other heads, and those whose heads the catalog cannot judge."""
+        known = {service.name: service for service in upgrade.catalog.services}
         for database in upgrade.cloud.databases:
-            if database.service not in {service.name for service in upgrade.catalog.services}:
+            if database.service not in known:
                 continue
-            schema = _schema(upgrade.catalog.service(database.service), database)
+            schema = _schema(known[database.service], database)
             if upgrade.source is None or schema is None or not _heads(upgrade, database, schema):
                 yield self.unknown(
                     f"what the schema of {database.name} should be is not known",
@@ -76,10 +78,9 @@ class _Conditions(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find conditions with offending rows, and those on the way that were not counted."""
-        for service in upgrade.catalog.services:
-            if service.name in upgrade.cloud.services:
-                for blocker in filter(self.concerns, service.blockers):
-                    yield from self._judge(upgrade, service, blocker)
+        for service in upgrade.services:
+            for blocker in filter(self.concerns, service.blockers):
+                yield from self._judge(upgrade, service, blocker)
 
     def _judge(self, upgrade: Upgrade, service: Service, blocker: Blocker) -> Iterator[Finding]:
         counts = [
@@ -87,43 +88,37 @@ class _Conditions(Check):
             for server in upgrade.cloud.database_servers
             if blocker.id in server.conditions
         ]
-        ahead = _is_ahead(upgrade, blocker)
-        if sum(counts) and ahead:
-            yield self.inhibitor(
-                f"{service.name}'s data: it does not hold that {blocker.condition}",
-                where=blocker.database,
-                evidence=f"{blocker.id}: {sum(counts)} rows; {blocker.enforced.since} {blocker.effect}",
-                remedy=_remedy(upgrade, blocker),
-            )
-        elif sum(counts):
-            yield self.warning(
-                f"{service.name}'s data: it does not hold that {blocker.condition}",
-                where=blocker.database,
-                evidence=f"{blocker.id}: {sum(counts)} rows, left over from an earlier upgrade",
-                remedy=_remedy(upgrade, blocker),
-            )
-        elif ahead and not counts:
+        due = _due(upgrade, service, blocker)
+        title = f"{service.name}'s data: it does not hold that {blocker.condition}"
+        evidence = f"{blocker.id}: {sum(counts)} rows"
+        if due and not counts:
             yield self.unknown(
                 f"{service.name}'s data: was not counted: {blocker.condition}",
                 where=blocker.database,
                 evidence=f"{blocker.id}: no answer from the database",
-                remedy=_remedy(upgrade, blocker),
+            )
+        elif due and sum(counts):
+            yield self.inhibitor(
+                title,
+                where=blocker.database,
+                evidence=f"{evidence}; {upgrade.target.title} {due.effect}",
+                remedy=f"with {due.made_with.title}: {due.remedy}",
+            )
+        elif sum(counts):
+            yield self.warning(
+                title,
+                where=blocker.database,
+                evidence=f"{evidence}, left over from an earlier upgrade",
+                remedy=blocker.remedy,
             )
 
 
-def _is_ahead(upgrade: Upgrade, blocker: Blocker) -> bool:
-    """Whether the upgrade meets the condition on its way, and the cloud's release did not ask for it yet."""
-    if upgrade.source is None:
-        return blocker.enforced.covers(upgrade.target)
-    later = upgrade.catalog.between(upgrade.source, upgrade.target)[1:]
-    return not blocker.enforced.covers(upgrade.source) and any(map(blocker.enforced.covers, later))
-
-
-def _remedy(upgrade: Upgrade, blocker: Blocker) -> str:
-    """Return the blocker's remedy, with the release whose code has it where the cloud's has not."""
-    if upgrade.source is None or blocker.satisfied_in.covers(upgrade.source):
-        return blocker.remedy
-    return f"with the code of {blocker.satisfied_in.since} to {blocker.satisfied_in.until}: {blocker.remedy}"
+def _due(upgrade: Upgrade, service: Service, blocker: Blocker) -> Condition | None:
+    """Return the blocker's condition where the target begins to ask for it, or None."""
+    if upgrade.source is None or not upgrade.moves:
+        return None
+    due = conditions(service, upgrade.source, upgrade.target)
+    return next((condition for condition in due if condition.blocker == blocker.id), None)
 
 
 class OnlineDataMigrationsAreDone(_Conditions):

@@ -24,12 +24,11 @@ def _daemons(upgrade: Upgrade) -> dict[str, bool]:
     """Return unit -> optional, for the daemons of the cloud's services at its own release."""
     units = dict.fromkeys(INFRASTRUCTURE, False)
     release = upgrade.source or upgrade.target
-    for service in upgrade.catalog.services:
-        if service.name in upgrade.cloud.services:
-            for daemon in service.daemons:
-                unit = daemon.unit(release)
-                if unit:
-                    units[unit.name] = daemon.optional
+    for service in upgrade.services:
+        for daemon in service.daemons:
+            unit = daemon.unit(release)
+            if unit:
+                units[unit.name] = daemon.optional
     return units
 
 
