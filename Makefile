@@ -32,5 +32,19 @@ check: install  ## format, lint, types, unit tests: under a minute
 	mypy
 	pytest -q -n 2 tests/unit tests/plans tests/commands
 
+test: check  ## all of it: real daemons, then a real cloud upgraded for real (as root)
+	tools/prepare-machine tests
+	tools/prepare-machine lab
+	pytest -q tests/database tests/faults
+	pytest -v tests/lab
+
+demo: install  ## build a cloud on this machine and upgrade it from Zed to 2025.1 (as root)
+	tools/prepare-machine lab
+	tools/demo
+
+bench: install  ## measure: the lab, the upgrade, and the same upgrade as a plain script (as root)
+	tools/prepare-machine lab
+	bench/run
+
 clean:  ## remove what a build leaves here (not the lab's caches)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out

@@ -1,0 +1,187 @@
+"""Backups of a real MariaDB: dumped, proven, restored; a dump that does not restore is found out."""
+
+import gzip
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from skipstone.cloud.command import Command
+from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases, ProveDumpRestores
+from skipstone.steps.database import SyncDatabase
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a server of its own runs as the user mysql: needs root"),
+]
+
+NAMES = ("keystone", "nova")
+FILL = """
+create database keystone character set utf8mb3 collate utf8mb3_general_ci;
+create table keystone.user (id int primary key auto_increment, name varchar(64), secret blob);
+insert into keystone.user (name, secret) values ('Åsa', x'00ff27'), ('O''Brien', null), ('emoji?', '');
+create database nova character set utf8mb4 collate utf8mb4_general_ci;
+use nova;
+create table nova.cells (uuid varchar(36) not null, created timestamp default current_timestamp);
+insert into nova.cells (uuid) select concat('u', seq) from seq_1_to_5000;
+create table nova.alembic_version (version_num varchar(32));
+insert into nova.alembic_version values ('old');
+create view nova.v as select uuid from nova.cells;
+"""
+COMMON = {"title": "t", "host": "db", "deadline": 120, "estimate": 1}
+
+
+class Server:
+    """A private MariaDB, reached as a host's root reaches its own: by the clients' defaults."""
+
+    def __init__(self, home: Path) -> None:
+        (home / ".my.cnf").write_text(f"[client]\nsocket = {home}/s\n")
+        self.environment = {**os.environ, "HOME": str(home)}
+
+    def run(self, command: Command | None) -> subprocess.CompletedProcess[str]:
+        assert command
+        return subprocess.run(
+            ["sh", "-s"],
+            input=command.script,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+    def ask(self, query: str) -> str:
+        done = subprocess.run(
+            ["mariadb", "-NBe", query], env=self.environment, text=True, capture_output=True, check=True
+        )
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    home = Path("/tmp") / f"skipstone-test-{os.getpid()}"  # noqa: S108 - sockets have short paths
+    home.mkdir(mode=0o755)
+    subprocess.run(["chown", "mysql:", str(home)], check=True)
+    options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data"]
+    subprocess.run(
+        ["mariadb-install-db", *options, "--skip-test-db", "--auth-root-authentication-method=socket"],
+        check=True,
+        capture_output=True,
+    )
+    daemon = subprocess.Popen(
+        ["mariadbd", *options, f"--socket={home}/s", "--skip-networking", f"--pid-file={home}/p"],
+        stderr=subprocess.DEVNULL,
+    )
+    found = Server(home)
+    try:
+        for _ in range(300):
+            if found.run(Command("db", "mariadb-admin ping")).returncode == 0:
+                break
+            time.sleep(0.1)
+        yield found
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
+        subprocess.run(["rm", "-rf", str(home)], check=True)
+
+
+@pytest.fixture
+def filled(server: Server) -> Server:
+    for name in NAMES:
+        server.ask(f"drop database if exists {name}")
+    done = server.run(Command("db", f"mariadb <<'END'\n{FILL}\nEND\n"))
+    assert done.returncode == 0, done.stderr
+    return server
+
+
+def dump_step(directory: Path) -> DumpDatabases:
+    return DumpDatabases(id="b.d", **COMMON, directory=str(directory), databases=NAMES)
+
+
+def proof_step(directory: Path) -> ProveDumpRestores:
+    return ProveDumpRestores(id="b.p", **COMMON, directory=str(directory), databases=NAMES)
+
+
+def test_a_dump_is_proven_by_restoring_it(filled: Server, tmp_path: Path) -> None:
+    dump, proof = dump_step(tmp_path / "d"), proof_step(tmp_path / "d")
+    assert filled.run(dump.is_done()).returncode != 0
+    done = filled.run(dump.apply())
+    assert done.returncode == 0, done.stderr
+    assert filled.run(dump.verify()).returncode == 0
+    assert filled.run(proof.is_done()).returncode != 0
+    done = filled.run(proof.apply())
+    assert done.returncode == 0, done.stderr
+    assert filled.run(proof.verify()).returncode == 0
+    assert not list(Path("/var/tmp").glob("skipstone-scratch.*"))  # noqa: S108 - where the step works
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("'O\\'Brien'", "'O'Brien'"),  # does not load
+        ("VALUES", "VALUEZ"),  # does not load
+        ("DEFAULT CHARSET=utf8mb3", "DEFAULT CHARSET=utf8mb9"),  # does not load
+    ],
+)
+def test_a_dump_that_does_not_restore_is_found_out(
+    filled: Server, tmp_path: Path, old: str, new: str
+) -> None:
+    dump, proof = dump_step(tmp_path / "d"), proof_step(tmp_path / "d")
+    assert filled.run(dump.apply()).returncode == 0
+    file = tmp_path / "d" / "dump.sql.gz"
+    text = gzip.decompress(file.read_bytes()).decode()
+    assert old in text
+    file.write_bytes(gzip.compress(text.replace(old, new).encode()))
+    (tmp_path / "d" / "manifest").write_text(f"{sha256(file.read_bytes()).hexdigest()}  dump.sql.gz\n")
+    assert filled.run(proof.apply()).returncode != 0
+    assert filled.run(proof.verify()).returncode != 0
+    assert not list(Path("/var/tmp").glob("skipstone-scratch.*"))  # noqa: S108 - where the step works
+
+
+def test_a_truncated_dump_is_found_out(filled: Server, tmp_path: Path) -> None:
+    dump = dump_step(tmp_path / "d")
+    assert filled.run(dump.apply()).returncode == 0
+    file = tmp_path / "d" / "dump.sql.gz"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert filled.run(dump.is_done()).returncode != 0
+    assert filled.run(proof_step(tmp_path / "d").apply()).returncode != 0
+
+
+def test_a_dump_of_a_database_that_is_not_there_fails(filled: Server, tmp_path: Path) -> None:
+    step = dump_step(tmp_path / "d").model_copy(update={"databases": ("keystone", "absent")})
+    done = filled.run(step.apply())
+    assert done.returncode != 0
+    assert not (tmp_path / "d" / "manifest").exists()
+
+
+def test_a_failed_migration_starts_again_from_the_dump(filled: Server, tmp_path: Path) -> None:
+    dump = DumpStoppedDatabases(id="s.d", **COMMON, directory=str(tmp_path / "s"), databases=NAMES)
+    done = filled.run(dump.apply())
+    assert done.returncode == 0, done.stderr
+    assert filled.run(dump.verify()).returncode == 0
+    sync = SyncDatabase(
+        id="d.n.sync",
+        **{**COMMON, "host": "db"},
+        service="nova",
+        user="nobody",
+        commands=("true",),
+        databases=("nova",),
+        heads={"nova": ("old",)},
+        database_host="db",
+        dumps=str(tmp_path / "s"),
+    )
+    assert filled.run(sync.is_done()).returncode == 0
+    filled.ask("create table nova.half_done (id int); delete from nova.cells")
+    filled.ask("update nova.alembic_version set version_num = 'x'")
+    done = filled.run(sync.is_done())
+    assert done.returncode != 0
+    assert "nova is at x, and not at old" in done.stderr
+    assert filled.run(sync.reset()).returncode == 0
+    assert filled.run(sync.is_done()).returncode == 0
+    assert filled.ask("select count(*) from nova.cells") == "5000"
+    tables = "select count(*) from information_schema.tables where table_schema = 'nova'"
+    assert filled.ask(f"{tables} and table_name = 'half_done'") == "0"
