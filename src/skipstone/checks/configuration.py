@@ -166,3 +166,31 @@ class ServiceTokenConfigured(Check):
                 )
         if not found:
             yield self.unknown("nova's configuration is not known", evidence="no readable nova.conf")
+
+
+class UwsgiTellsItsStart(Check):
+    """With OVN, the uWSGI configuration of neutron's API sets ``start-time``.
+
+    From 2025.1 on the OVN driver makes its hash ring from it. A uWSGI file that the operator has changed is
+    kept by the upgrade, and so stays without.
+    Source: neutron 26.0.0, release note wsgi_start-time. Since: 2025.1. May go: never.
+    """
+
+    id = "uwsgi-start-time"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find such a file without the option, where OVN is configured."""
+        drivers = [
+            options.get("ml2", {}).get("mechanism_drivers", "")
+            for _, _, options in options_of(upgrade, "ml2_conf.ini")
+        ]
+        if not upgrade.crosses("2025.1") or not any(_names(value, "ovn") for value in drivers):
+            return
+        for host, file, options in options_of(upgrade, "neutron-api-uwsgi.ini"):
+            if "start-time" not in options.get("uwsgi", {}):
+                yield self.warning(
+                    "neutron's API would not know when it was started",
+                    where=host.name,
+                    evidence=f"{file.path}: [uwsgi] start-time is not set, and the ml2 driver is ovn",
+                    remedy="add start-time = %t under [uwsgi]; older releases ignore it",
+                )

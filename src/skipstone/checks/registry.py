@@ -6,7 +6,7 @@ from skipstone.checks.agents import HeartbeatsAreFresh, InventoryIsComplete
 from skipstone.checks.broker import BrokerUpgradeIsPossible
 from skipstone.checks.check import Check
 from skipstone.checks.compute import ComputesWithinSkew, LibvirtWithinFloor
-from skipstone.checks.configuration import RemovedDriversNotInUse, ServiceTokenConfigured
+from skipstone.checks.configuration import RemovedDriversNotInUse, ServiceTokenConfigured, UwsgiTellsItsStart
 from skipstone.checks.databases import (
     DatabaseIsMySQL,
     DatabasesAreSupported,
@@ -82,6 +82,7 @@ CHECKS: tuple[type[Check], ...] = (
     EndpointsAreListed,
     ServiceTokenConfigured,
     RemovedDriversNotInUse,
+    UwsgiTellsItsStart,
     ComputesWithinSkew,
     LibvirtWithinFloor,
     InstancesAreSettled,

@@ -537,6 +537,20 @@ CASES = (
         ),
     ),
     Case(
+        configuration.UwsgiTellsItsStart,
+        "OVN",
+        _all(
+            file_with("ctl1", "/etc/neutron/plugins/ml2/ml2_conf.ini", "[ml2]\nmechanism_drivers = ovn\n"),
+            file_with("ctl1", "/etc/neutron/neutron-api-uwsgi.ini", "[uwsgi]\nprocesses = 2\n"),
+        ),
+        WARNING,
+        where="ctl1",
+        good=_all(
+            file_with("ctl1", "/etc/neutron/plugins/ml2/ml2_conf.ini", "[ml2]\nmechanism_drivers = ovn\n"),
+            file_with("ctl1", "/etc/neutron/neutron-api-uwsgi.ini", "[uwsgi]\nstart-time = %t\n"),
+        ),
+    ),
+    Case(
         compute.ComputesWithinSkew,
         "zed's computes at 2025.1",
         _stopped("nova-conductor"),
