@@ -63,10 +63,10 @@ refuse() {{ mkdir claim 2>/dev/null && exit 73; [ -d claim ] || exit 73; }}
 mkdir -p {dir} && cd {dir} || exit 73
 if ! [ -d claim ]; then
     cat /proc/sys/kernel/random/boot_id >boot && : >>code && : >>output &&
-    base64 -d >script.new <<'{eof}' && mv script.new script &&
+    base64 -d >script.$$ <<'{eof}' && mv script.$$ script &&
 {script}
 {eof}
-    base64 -d >job.new <<'{eof}' && mv job.new job || refuse
+    base64 -d >job.$$ <<'{eof}' && mv job.$$ job || refuse
 {job}
 {eof}
     {start} || setsid -f /bin/sh {dir}/job </dev/null >/dev/null 2>&1 || refuse

@@ -126,7 +126,7 @@ class Journal:
 
     def _write(self, kind: Kind, step: str | None, attempt: int | None, payload: Mapping[str, Any]) -> Event:
         now = datetime.now(UTC)
-        row = (now.isoformat(timespec="milliseconds"), self._token, kind, step, attempt, json.dumps(payload))
+        row = (now.isoformat(timespec="microseconds"), self._token, kind, step, attempt, json.dumps(payload))
         try:
             cursor = self._file.execute(
                 "INSERT INTO events (time, token, kind, step, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)",

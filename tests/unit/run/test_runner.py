@@ -1,0 +1,266 @@
+"""Plans carried out on simulated hosts."""
+
+import asyncio
+import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skipstone.errors import InputError, PlanRefused
+from skipstone.plan.plan import Plan
+from skipstone.run.directory import RunDirectory, run_of
+from skipstone.run.engine import open_engine, sqlite_url
+from skipstone.run.journal import read_events, read_view
+from skipstone.run.question import Patience
+from skipstone.run.state import Kind, RunState, StepState
+from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a thousand fsyncs are for another test
+
+
+def apply(rig: Rig, plan: Plan, **options: Any) -> Any:
+    return asyncio.run(rig.apply(plan, **options))
+
+
+def states(view: Any) -> dict[str, StepState]:
+    return {step.id: step.state for step in view.steps()}
+
+
+def test_a_plan_is_carried_out_in_order(tmp_path: Path) -> None:
+    hosts = Hosts()
+    plan = plan_of([toy("a"), toy("b", "a")], [toy("c")])
+    view = apply(Rig(tmp_path, hosts), plan)
+    assert view.state is RunState.DONE
+    assert hosts.ran == ["toyplan-1/a.1", "toyplan-1/b.1", "toyplan-1/c.1"]
+    assert [stage.state for stage in view.stages] == [StepState.DONE, StepState.DONE]
+    assert view.stages[0].ended is not None
+    assert view == read_view(tmp_path / "runs" / "toyplan-1" / "journal.db")
+
+
+def test_the_way_back_is_written_before_the_act(tmp_path: Path) -> None:
+    hosts = Hosts()
+    journal = tmp_path / "runs" / "toyplan-1" / "journal.db"
+    seen: list[Any] = []
+    hosts.on_run = lambda _: seen.append(read_events(journal)[-1])
+    apply(Rig(tmp_path, hosts), plan_of([toy("a", undo="undo a")]))
+    (event,) = seen
+    assert event.kind is Kind.INTENT
+    assert event.payload["revert"] == {"host": "h1", "script": "undo a"}
+    assert event.payload["parameters"]["undo"] == "undo a"
+
+
+def test_what_is_done_already_is_not_done_again(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"is a done": [0], "is b done": [1]})
+    view = apply(
+        Rig(tmp_path, hosts), plan_of([toy("a", check="is a done"), toy("b", "a", check="is b done")])
+    )
+    assert view.state is RunState.DONE
+    assert hosts.ran == ["toyplan-1/b.1"]
+
+
+def test_a_failure_stops_the_run_and_the_next_apply_goes_on(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"b": [3]})
+    rig = Rig(tmp_path, hosts)
+    plan = plan_of([toy("a"), toy("b", "a"), toy("c", "b")], [toy("d")])
+    view = apply(rig, plan)
+    assert view.state is RunState.FAILED
+    assert states(view) == {
+        "a": StepState.DONE,
+        "b": StepState.FAILED,
+        "c": StepState.PENDING,
+        "d": StepState.PENDING,
+    }
+    (failed,) = view.failed
+    assert (failed.error, failed.evidence, failed.code) == (
+        "its script exited with 3",
+        "output of toyplan-1/b.1",
+        3,
+    )
+    assert failed.remedy
+    assert "b on h1" in view.reason
+    view = apply(rig, plan)
+    assert view.state is RunState.DONE
+    assert view.sittings == 2
+    assert [name.partition("/")[2] for name in hosts.ran] == ["a.1", "b.1", "b.2", "c.1", "d.1"]
+
+
+def test_a_further_attempt_resets_first(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"a": [1]})
+    rig = Rig(tmp_path, hosts)
+    plan = plan_of([toy("a", resetting="back to the dump")])
+    apply(rig, plan)
+    apply(rig, plan)
+    journal = tmp_path / "runs" / "toyplan-1" / "journal.db"
+    first, second = [event.payload["script"] for event in read_events(journal) if event.kind is Kind.INTENT]
+    assert first == "do a"
+    assert second.index("back to the dump") < second.index("do a")
+
+
+def test_only_transient_failures_are_tried_again(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"a": [1, 1], "b": [1]})
+    plan = plan_of([toy("a", transient=True), toy("b")])
+    view = apply(Rig(tmp_path, hosts), plan)
+    assert states(view) == {"a": StepState.DONE, "b": StepState.FAILED}
+    assert sorted(hosts.ran) == [f"toyplan-1/{name}" for name in ("a.1", "a.2", "a.3", "b.1")]
+
+
+def test_an_effect_that_cannot_be_seen_is_a_failure(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"see a": [1]})
+    view = apply(Rig(tmp_path, hosts), plan_of([toy("a", proof="see a")]))
+    assert view.failed[0].error == "it ended well, but its effect cannot be seen"
+    assert view.failed[0].evidence == "checked see a"
+
+
+@pytest.mark.parametrize("lose", [True, False])
+def test_silence_is_not_an_outcome(tmp_path: Path, *, lose: bool) -> None:
+    """Whether the host had taken the job or not, the attempt stays open, and runs once."""
+    hosts = Hosts(silent=10**6, lose=lambda: lose)
+    rig = Rig(tmp_path, hosts, patience=Patience(silence=0.03, pause=0.01, watch=1))
+    plan = plan_of([toy("a", deadline=0)])
+    view = apply(rig, plan)
+    assert view.state is RunState.FAILED
+    assert states(view) == {"a": StepState.UNKNOWN}
+    assert view.failed[0].error == "h1 does not answer"
+    hosts.silent = 0
+    assert apply(rig, plan).state is RunState.DONE
+    assert hosts.runs_per_job == {"toyplan-1/a.1": 1}
+
+
+def test_a_short_silence_is_waited_out(tmp_path: Path) -> None:
+    hosts = Hosts(silent=2)
+    assert apply(Rig(tmp_path, hosts), plan_of([toy("a")])).state is RunState.DONE
+
+
+def test_a_job_that_the_host_no_longer_knows_is_lost(tmp_path: Path) -> None:
+    hosts = Hosts(silent=1, lose=lambda: False)
+    rig = Rig(tmp_path, hosts)
+    with rig.runner(plan_of([toy("a")])) as (runner, journal):
+        journal.listeners.append(
+            lambda event, _: hosts.jobs.clear() if event.kind is Kind.SUBMITTED else None
+        )
+        view = asyncio.run(runner.run())
+    assert view.state is RunState.DONE  # the answer that told of the job told of its end too
+
+
+def test_a_stop_lets_running_steps_end(tmp_path: Path) -> None:
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts)
+    plan = plan_of([toy("a"), toy("b", "a")])
+    with rig.runner(plan) as (runner, _):
+        hosts.on_run = lambda _: runner.ask_stop()
+        view = asyncio.run(runner.run())
+    assert view.state is RunState.STOPPED
+    assert states(view) == {"a": StepState.DONE, "b": StepState.PENDING}
+    hosts.on_run = lambda _: None
+    assert apply(rig, plan).state is RunState.DONE
+
+
+def test_until_ends_with_a_stage(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts())
+    plan = plan_of([toy("a")], [toy("b")])
+    view = apply(rig, plan, until="stage1")
+    assert (view.state, view.reason) == (
+        RunState.STOPPED,
+        "stage stage1 is done, and no more was asked for",
+    )
+    with pytest.raises(InputError, match="no stage 'stage9'"):
+        apply(rig, plan, until="stage9")
+    assert apply(rig, plan).state is RunState.DONE
+
+
+def test_which_run_goes_on(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={"a": [1]}))
+    plan, other = plan_of([toy("a")]), plan_of([toy("a", deadline=21)])
+    apply(rig, plan)
+    with pytest.raises(PlanRefused, match="another version of this plan"):
+        run_of(tmp_path / "runs", other, fresh=False)
+    assert run_of(tmp_path / "runs", other, fresh=True).run == "toyplan-2"
+    assert apply(rig, plan).state is RunState.DONE
+    assert run_of(tmp_path / "runs", plan, fresh=False).run == "toyplan-2"  # a finished run is over
+
+
+def test_secrets_of_hosts_never_reach_the_journal(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={"a": [1]}), mask=lambda text: text.replace("output", "***"))
+    view = apply(rig, plan_of([toy("a")]))
+    assert view.failed[0].evidence == "*** of toyplan-1/a.1"
+    assert "output of" not in (tmp_path / "runs/toyplan-1/journal.db").read_bytes().decode(errors="ignore")
+
+
+def dbos_engine(directory: RunDirectory) -> Any:
+    return open_engine(sqlite_url(directory.engine), directory.run)
+
+
+def test_the_same_on_dbos(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"c": [1]}, pace=random.Random(1))  # noqa: S311 - a reproducible order, no secret
+    rig = Rig(tmp_path, hosts, engine=dbos_engine)
+    plan = plan_of([toy("a"), toy("b"), toy("c", "a", "b")], [toy("d")])
+    assert apply(rig, plan).state is RunState.FAILED
+    assert apply(rig, plan).state is RunState.DONE
+    assert set(hosts.runs_per_job.values()) == {1}
+    assert [name.partition("/")[2] for name in hosts.ran][2:] == ["c.1", "c.2", "d.1"]
+
+
+def test_an_error_of_ours_comes_through_dbos_as_it_was(tmp_path: Path) -> None:
+    def break_down(_: str) -> None:
+        raise ZeroDivisionError
+
+    hosts = Hosts(on_run=break_down)
+    rig = Rig(tmp_path, hosts, engine=dbos_engine)
+    plan = plan_of([toy("a")])
+    with pytest.raises(ZeroDivisionError):
+        apply(rig, plan)
+    hosts.on_run = lambda _: None
+    assert apply(rig, plan).state is RunState.DONE
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Plans of up to three stages with random needs."""
+    stages = []
+    for stage in range(draw(st.integers(1, 3))):
+        names = [f"s{stage}.{number}" for number in range(draw(st.integers(1, 6)))]
+        steps: list[Toy] = []
+        for index, name in enumerate(names):
+            needs = draw(st.sets(st.sampled_from(names[:index]), max_size=3)) if index else set()
+            transient = draw(st.booleans())
+            steps.append(toy(name, *sorted(needs), transient=transient))
+        stages.append(steps)
+    return plan_of(*stages)
+
+
+@settings(max_examples=40, deadline=None)
+@given(plan=plans(), seed=st.integers(0, 2**32), failures=st.data())
+def test_whatever_fails_every_step_is_done_in_order_and_once_per_attempt(
+    plan: Plan, seed: int, failures: st.DataObject
+) -> None:
+    names = [step.id for step in plan.steps()]
+    codes = failures.draw(st.dictionaries(st.sampled_from(names), st.lists(st.integers(0, 2), max_size=4)))
+    chance = random.Random(seed)  # noqa: S311 - a reproducible order, no secret
+    hosts = Hosts(codes=codes, pace=chance, lose=lambda: chance.random() < 0.5)
+    hosts.silent = chance.randrange(3)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as base:
+        rig = Rig(Path(base), hosts)
+        for _ in range(20):
+            view = apply(rig, plan)
+            if view.state is RunState.DONE:
+                break
+            assert view.state is RunState.FAILED
+    assert view.state is RunState.DONE
+    assert set(hosts.runs_per_job.values()) == {1}
+    attempts = Counter(name.rpartition("/")[2].rpartition(".")[0] for name in hosts.ran)
+    assert set(attempts) == set(names)
+    last = {name.rpartition("/")[2].rpartition(".")[0]: place for place, name in enumerate(hosts.ran)}
+    first = {name: len(hosts.ran) for name in names}
+    for place, job in reversed(list(enumerate(hosts.ran))):
+        first[job.rpartition("/")[2].rpartition(".")[0]] = place
+    for number, stage in enumerate(plan.stages):
+        for step in stage.steps:
+            assert all(last[need] < first[step.id] for need in step.needs)
+            assert all(
+                last[before.id] < first[step.id] for past in plan.stages[:number] for before in past.steps
+            )

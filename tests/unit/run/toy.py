@@ -1,0 +1,182 @@
+"""A toy cloud: steps that name what they do, hosts that are simulated down to the job protocol."""
+
+import asyncio
+import base64
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from skipstone.cloud.command import Command, Outcome, Result, Transport
+from skipstone.errors import HostUnreachable
+from skipstone.plan.plan import Plan, Stage
+from skipstone.run.directory import RunDirectory, run_of
+from skipstone.run.engine import Engine
+from skipstone.run.journal import Journal
+from skipstone.run.lock import hold_cloud
+from skipstone.run.question import Patience
+from skipstone.run.runner import Runner
+from skipstone.run.runview import RunView
+from skipstone.run.schedule import CarryOut, Ending, Stages, carry_out_stages
+from skipstone.steps.step import Step
+
+HASTE = Patience(retries=(0, 0), silence=0.05, pause=0.01, longest_pause=0.02, watch=1)
+
+
+class Toy(Step):
+    """A step whose scripts are the words that a simulated host knows, or plain shell on a real one."""
+
+    kind: Literal["toy"] = "toy"
+    script: str = ""
+    check: str | None = None
+    proof: str | None = None
+    resetting: str | None = None
+    undo: str | None = None
+
+    def is_done(self) -> Command | None:
+        return None if self.check is None else Command(self.host, self.check)
+
+    def apply(self) -> Command:
+        return Command(self.host, self.script or f"do {self.id}")
+
+    def verify(self) -> Command | None:
+        return None if self.proof is None else Command(self.host, self.proof)
+
+    def reset(self) -> Command | None:
+        return None if self.resetting is None else Command(self.host, self.resetting)
+
+    def revert(self) -> Command | None:
+        return None if self.undo is None else Command(self.host, self.undo)
+
+
+def toy(name: str, *needs: str, host: str = "h1", deadline: int = 20, **more: object) -> Toy:
+    return Toy.model_validate(
+        {"id": name, "title": name, "host": host, "needs": needs, "deadline": deadline, "estimate": 1, **more}
+    )
+
+
+def plan_of(*stages: Iterable[Step], name: str = "toyplan") -> Plan:
+    return Plan(
+        id=name,
+        skipstone="0",
+        strategy="in-place",
+        cloud="toycloud",
+        cloud_digest="0",
+        source="zed",
+        target="2025.1",
+        stages=tuple(
+            Stage(name=f"stage{number}", title=f"Stage {number}", steps=tuple(steps))
+            for number, steps in enumerate(stages, 1)
+        ),
+    )
+
+
+@dataclass
+class Hosts:
+    """Simulated hosts: a job runs at once, once per claim, and says what it was told to say.
+
+    ``codes`` are the exit codes of a script's next runs (0 beyond them); ``silent`` is how many of the next
+    questions stay without an answer, before or after the host acts, as ``lose`` says.
+    """
+
+    codes: dict[str, list[int]] = field(default_factory=dict)
+    silent: int = 0
+    lose: Callable[[], bool] = lambda: True
+    pace: random.Random | None = None
+    ran: list[str] = field(default_factory=list)
+    jobs: dict[str, str] = field(default_factory=dict)
+    on_run: Callable[[str], None] = lambda _: None
+
+    async def run(self, command: Command, *, deadline: float) -> Outcome:
+        assert deadline > 0
+        await asyncio.sleep(self.pace.random() / 1000 if self.pace else 0)
+        if self.silent > 0:
+            self.silent -= 1
+            if self.lose():
+                raise HostUnreachable("no route to host", where=command.host)
+            self._answer(command.script)
+            return Outcome(Result.UNKNOWN, None, "", "connection lost", 0)
+        code, stdout = self._answer(command.script)
+        return Outcome(Result.EXITED, code, stdout, "", 0)
+
+    @property
+    def runs_per_job(self) -> Counter[str]:
+        return Counter(self.ran)
+
+    def _answer(self, script: str) -> tuple[int, str]:
+        job = re.search(r"^(?:mkdir -p|cd) (\S+)", script, re.MULTILINE)
+        if job is None:
+            return self._next_code(script), f"checked {script}\n"
+        name = "/".join(Path(job[1]).parts[-2:])
+        if "mkdir -p" in script and name not in self.jobs:
+            encoded = re.search(r"base64 -d >script.*?\n(.*?)\nEND", script, re.DOTALL)
+            assert encoded
+            self._start(name, base64.b64decode(encoded[1]).decode())
+        if name not in self.jobs:
+            return 0, "skipstone-job absent 0 0 0 same\n"
+        offset = int(re.findall(r"^offset=(\d+)", script, re.MULTILINE)[-1])
+        output = f"output of {name}\n".encode()[offset:]
+        return (
+            0,
+            f"skipstone-job exited {self.jobs[name]} 0 {offset} same\n{base64.b64encode(output).decode()}",
+        )
+
+    def _start(self, name: str, script: str) -> None:
+        self.on_run(name)
+        self.ran.append(name)
+        self.jobs[name] = str(self._next_code(script.removeprefix("do ")))
+
+    def _next_code(self, script: str) -> int:
+        codes = self.codes.get(script)
+        return codes.pop(0) if codes else 0
+
+
+class PlainEngine:
+    """The schedule without an engine."""
+
+    async def drive(
+        self, sitting: str, stages: Stages, carry_out: CarryOut, *, stopping: Callable[[], bool], at_once: int
+    ) -> Ending:
+        del sitting
+        return await carry_out_stages(stages, lambda _: carry_out, stopping=stopping, at_once=at_once)
+
+
+@dataclass
+class Rig:
+    """Runs of toy plans below one directory."""
+
+    base: Path
+    transport: Transport
+    engine: Callable[[RunDirectory], Engine] = lambda _: PlainEngine()
+    patience: Patience = HASTE
+    mask: Callable[[str], str] = str
+
+    @contextmanager
+    def runner(self, plan: Plan, *, fresh: bool = False) -> Iterator[tuple[Runner, Journal]]:
+        directory = run_of(self.base / "runs", plan, fresh=fresh)
+        directory.path.mkdir(parents=True, exist_ok=True)
+        with (
+            hold_cloud(self.base / "clouds", plan.cloud, directory.run) as lease,
+            Journal(directory.journal, token=lease.token, mask=self.mask) as journal,
+        ):
+            yield (
+                Runner(
+                    plan,
+                    directory,
+                    journal=journal,
+                    engine=self.engine(directory),
+                    transport=self.transport,
+                    token=lease.token,
+                    steps_at_once=10,
+                    patience=self.patience,
+                ),
+                journal,
+            )
+
+    async def apply(self, plan: Plan, *, until: str | None = None, fresh: bool = False) -> RunView:
+        with self.runner(plan, fresh=fresh) as (runner, _):
+            return await runner.run(until=until)
