@@ -57,12 +57,11 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Questions:
-    """What one service is asked; ``types`` are keystone's words for it, the usual one first.
+    """What one service is asked.
 
     ``remove`` and ``sweep`` undo the writes themselves, whatever their last state was.
     """
 
-    types: tuple[str, ...]
     read: Call
     write: tuple[Call, Call]
     needs: tuple[Thing, ...] = ()
@@ -137,19 +136,15 @@ def _neutron_quota(networks: int) -> Call:
     return _put("/v2.0/quotas/{probe_project}", {"quota": {"network": networks}})
 
 
-SERVICES: Mapping[str, Questions] = {
+QUESTIONS: Mapping[str, Questions] = {
     # lists, not single objects: keystone answers those from memcached (dogpile) without its database
     "keystone": Questions(
-        ("identity",),
         read=_get(f"/v3/projects?name={NAME}&domain_id={{domain}}"),
         write=(_describe("a"), _describe("b")),
         needs=(_PROJECT,),
     ),
-    "glance": Questions(
-        ("image",), read=_get("/v2/images?limit=1"), write=(_tag("a"), _tag("b")), needs=(_IMAGE,)
-    ),
+    "glance": Questions(read=_get("/v2/images?limit=1"), write=(_tag("a"), _tag("b")), needs=(_IMAGE,)),
     "placement": Questions(
-        ("placement",),
         read=_get(f"/resource_providers?name={NAME}", _PLACEMENT),
         write=(
             Call("PUT", "/traits/CUSTOM_SKIPSTONE_PROBE", frozenset({201, 204}), headers=_PLACEMENT),
@@ -160,7 +155,6 @@ SERVICES: Mapping[str, Questions] = {
     # a key pair and not a quota: nova asks keystone about the project of every quota that is set (since
     # Pike), so that keystone's outage would count as nova's; 409 after a lost reply to the first
     "nova": Questions(
-        ("compute",),
         read=_get("/v2.1/servers?limit=1"),
         write=(
             Call(
@@ -174,21 +168,18 @@ SERVICES: Mapping[str, Questions] = {
         remove=(_delete(f"/v2.1/os-keypairs/{NAME}"),),
     ),
     "neutron": Questions(
-        ("network",),
         read=_get("/v2.0/networks?limit=1&fields=id"),
         write=(_neutron_quota(100), _neutron_quota(101)),
         needs=(_PROJECT,),
         remove=(_delete("/v2.0/quotas/{probe_project}"),),
     ),
     "cinder": Questions(
-        ("volumev3", "block-storage", "volume"),
         read=_get("/v3/{project}/volumes?limit=1"),
         write=(_cinder_quota(10), _cinder_quota(11)),
         needs=(_PROJECT,),
         remove=(_delete("/v3/{project}/os-quota-sets/{probe_project}"),),
     ),
     "heat": Questions(
-        ("orchestration",),
         read=_get("/v1/{project}/stacks?limit=1"),
         write=(
             Call(
@@ -203,4 +194,4 @@ SERVICES: Mapping[str, Questions] = {
         sweep=Sweep(_get(_CONFIG), "software_configs", _delete(_CONFIG + "/{id}")),
     ),
 }
-"""Catalog service -> its questions, in catalog order."""
+"""Catalog service -> its questions."""

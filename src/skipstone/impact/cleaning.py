@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from skipstone.impact.api import Client
-from skipstone.impact.calls import SERVICES, Call, Questions, Thing
+from skipstone.impact.calls import QUESTIONS, Call, Questions, Thing
 from skipstone.impact.credentials import Token
 from skipstone.impact.wire import Unserved
 
@@ -14,7 +14,7 @@ async def clean(client: Client, services: Iterable[str], token: Token) -> tuple[
 
     It finds things by their name, so it also removes what an earlier prober had made.
     """
-    asked = {name: SERVICES[name] for name in services}
+    asked = {name: QUESTIONS[name] for name in services}
     things = {thing.name: thing for questions in asked.values() for thing in questions.needs}
     for thing in things.values():
         try:

@@ -7,6 +7,7 @@ their own impact. A probe without any valid token has nothing to ask with, which
 import asyncio
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,10 +48,14 @@ class Token:
 
 
 class Credentials:
-    """Keeps a token; ``fetch`` blocks, raises SkipstoneError, and runs in a thread."""
+    """Keeps a token; ``fetch`` blocks, raises SkipstoneError, and runs in a thread.
 
-    def __init__(self, fetch: Callable[[], Token]) -> None:
+    ``pause`` is the least time in seconds between two logins that were not asked for by hand.
+    """
+
+    def __init__(self, fetch: Callable[[], Token], *, pause: float = _PAUSE) -> None:
         self._fetch = fetch
+        self._pause = pause
         self._wanted = asyncio.Event()
         self._tried = float("-inf")
         self._trying = False
@@ -79,7 +84,7 @@ class Credentials:
         """
         if token is not self._token or self._trying:
             return True
-        if time.monotonic() - self._tried < _PAUSE:
+        if time.monotonic() - self._tried < self._pause:
             return False
         self._wanted.set()
         return True
@@ -88,7 +93,7 @@ class Credentials:
         """Renew the token in time, or when it was doubted; runs until it is cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_PAUSE):
+                async with asyncio.timeout(self._pause):
                     await self._wanted.wait()
             if self._wanted.is_set() or self._token is None or self._token.old:
                 self._wanted.clear()
@@ -109,8 +114,11 @@ class CloudAccess:
         from openstack.config import OpenStackConfig  # noqa: PLC0415
 
         try:
-            config = OpenStackConfig(config_files=[str(clouds_file)] if clouds_file else None)
-            return cls(config.get_one(cloud=cloud))
+            with warnings.catch_warnings():
+                # openstacksdk 4.22 warns of its own InfluxDB support even where none is configured
+                warnings.simplefilter("ignore")
+                config = OpenStackConfig(config_files=[str(clouds_file)] if clouds_file else None)
+                return cls(config.get_one(cloud=cloud))
         except exceptions.SDKException as fault:
             raise InputError(
                 "the cloud's API credentials cannot be read",

@@ -45,17 +45,19 @@ class PingProbe:
 
 
 class BootProbe:
-    """Asks one address for its boot-id and uptime on port 80."""
+    """Asks one address for its boot-id and uptime."""
 
     overlaps = False
 
-    def __init__(self, probe: Probe, http: aiohttp.ClientSession, clock: Clock, limit: float) -> None:
+    def __init__(
+        self, probe: Probe, http: aiohttp.ClientSession, clock: Clock, port: int, limit: float
+    ) -> None:
         self.probe = probe
         self._http = http
         self._clock = clock
         self._limit = limit
         host = f"[{probe.target}]" if ":" in probe.target else probe.target
-        self._url = f"http://{host}/"
+        self._url = f"http://{host}:{port}/"
 
     async def ask(self) -> Sample:
         """Ask once."""

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, suppress
 
 from skipstone.errors import SkipstoneError
 from skipstone.impact.api import ApiProbe, Client
-from skipstone.impact.calls import SERVICES
+from skipstone.impact.calls import QUESTIONS
 from skipstone.impact.cleaning import clean
 from skipstone.impact.clock import Clock
 from skipstone.impact.credentials import CloudAccess, Credentials
@@ -102,19 +102,19 @@ class Prober:
         for api in self._spec.apis:
             for kind, interval in pace.items():
                 probe = self._recording.probe(kind, api.service, api.service, api.url)
-                yield interval, ApiProbe(probe, SERVICES[api.service], client, self._clock)
+                yield interval, ApiProbe(probe, QUESTIONS[api.service], client, self._clock)
 
     async def _instances(self, stack: AsyncExitStack, *, again: bool) -> list[tuple[float, Asker]]:
         """Return the probes of the instances: those that answer now, or that answered at the first start."""
         pinger = Pinger()
         stack.callback(pinger.close)
         http = await stack.enter_async_context(new_http(tls=True))
-        limit = self._spec.timeout
+        limit, port = self._spec.timeout, self._spec.boot_port
 
         def asker(probe: Probe) -> Asker:
             if probe.kind is Kind.PING:
                 return PingProbe(probe, pinger, self._clock, limit)
-            return BootProbe(probe, http, self._clock, limit)
+            return BootProbe(probe, http, self._clock, port, limit)
 
         if not again:
             await self._survey(asker)

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from skipstone.catalog import load_catalog
 from skipstone.cloud.inventory import Inventory
 from skipstone.cloud.model import Cloud, Fact, Instance
-from skipstone.impact.calls import SERVICES
+from skipstone.impact.calls import QUESTIONS
 
 _SAMPLE = 100
 _VERSION = re.compile(r"/v\d[\d.]*(?:/|$)|/[%$]\(")
@@ -53,6 +54,7 @@ class ProbeSpec(Fact):
     write_interval: float = Field(0.5, gt=0)
     ping_interval: float = Field(0.2, gt=0)
     boot_interval: float = Field(0.5, gt=0)
+    boot_port: int = 80
     timeout: float = Field(2.0, gt=0)
     hours: float = Field(24.0, gt=0)
 
@@ -85,9 +87,10 @@ def _apis(cloud: Cloud) -> tuple[ApiTarget, ...]:
     for point in cloud.endpoints:
         if point.interface == "public":
             public.setdefault(point.service_type, point.url)
+    services = [service for service in load_catalog().services if service.name in QUESTIONS]
     found = {
-        name: next((public[kind] for kind in questions.types if kind in public), None)
-        for name, questions in SERVICES.items()
+        service.name: next((public[kind] for kind in service.types if kind in public), None)
+        for service in services
     }
     return tuple(ApiTarget(service=name, url=root_of(url)) for name, url in found.items() if url)
 

@@ -1,0 +1,12 @@
+"""A fake cloud, served for one test."""
+
+from collections.abc import Iterator
+
+import pytest
+from fake_cloud import FakeCloud, served
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeCloud]:
+    with served(FakeCloud()) as cloud:
+        yield cloud
