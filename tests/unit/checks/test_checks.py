@@ -11,8 +11,12 @@ from skipstone.checks.registry import CHECKS
 from skipstone.checks.releases import RouteIsDirect
 from skipstone.cloud.model import Cloud
 
-from .cases import CASES, CLUSTER, Case, bad_cloud, mended_cloud
+from .case import Case
 from .good_cloud import cloud_with, good_cloud
+from .service_cases import CLUSTER, SERVICE_CASES
+from .system_cases import SYSTEM_CASES
+
+CASES = SYSTEM_CASES + SERVICE_CASES
 
 
 def ask(case: Case, cloud: Cloud, target: str) -> list[Finding]:
@@ -27,7 +31,7 @@ def name(case: Case) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_fires_on_a_bad_cloud(case: Case) -> None:
-    found = ask(case, bad_cloud(case), case.target)
+    found = ask(case, case.bad(good_cloud()), case.target)
     assert found, "nothing was found"
     first = found[0]
     assert (first.id, first.severity, first.handled_by) == (case.check.id, case.severity, case.handled_by)
@@ -38,7 +42,7 @@ def test_fires_on_a_bad_cloud(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_is_silent_on_a_good_cloud(case: Case) -> None:
-    assert ask(case, mended_cloud(case), case.good_target) == []
+    assert ask(case, case.good(good_cloud()), case.good_target) == []
 
 
 def test_every_check_has_a_bad_and_a_good_case() -> None:
