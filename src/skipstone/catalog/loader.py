@@ -35,19 +35,19 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _find(node: yaml.Node, location: Location) -> yaml.Node:
-    """Return the node at a location, or the deepest one on the way to it."""
+def _line(node: yaml.Node, location: Location) -> int:
+    """Return the line (from 1) where the field at a location begins, or the deepest one on the way to it."""
+    line = node.start_mark.line
     for step in location:
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]
+            line = node.start_mark.line
         elif isinstance(node, yaml.MappingNode):
-            inside = {key.value: value for key, value in node.value}
-            if str(step) not in inside:
-                return next((key for key, _ in node.value if key.value == str(step)), node)
-            node = inside[str(step)]
-        else:
-            return node
-    return node
+            inside = [(key, value) for key, value in node.value if key.value == str(step)]
+            if not inside:
+                break
+            line, node = inside[0][0].start_mark.line, inside[0][1]
+    return int(line) + 1
 
 
 class _File:
@@ -87,7 +87,7 @@ class _File:
 
     def _where(self, location: Location) -> str:
         root = yaml.compose(self.path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        line = _find(root, location).start_mark.line + 1 if root else 1
+        line = _line(root, location) if root else 1
         field = ".".join(str(step) for step in location)
         return f"{self.name}:{line}: {field}"
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
 
 from skipstone.catalog.entry import Entry
 
@@ -30,6 +30,13 @@ class SchemaTool(StrEnum):
 
     ALEMBIC = "alembic"
     MIGRATE = "sqlalchemy-migrate"
+
+
+def _need_evidence(evidence: dict[str, str], given: dict[str, object]) -> None:
+    """Raise where a fact that is given has no evidence."""
+    missing = [name for name, value in given.items() if value and name not in evidence]
+    if missing:
+        raise ValueError(f"no evidence for {', '.join(missing)}")
 
 
 class Schema(Entry):
@@ -101,6 +108,13 @@ class ServiceRelease(Entry):
     notes: tuple[str, ...] = ()
     evidence: dict[str, str]
 
+    @model_validator(mode="after")
+    def _has_evidence(self) -> Self:
+        scripts = self.executables.added + self.executables.removed
+        given = {"schema": True, "compute": self.compute, "api_version": self.api_version}
+        _need_evidence(self.evidence, {**given, "executables": scripts})
+        return self
+
     @property
     def major(self) -> str:
         """Return the part of the version that all point releases share: ``26``, or ``2014.2``."""
@@ -131,6 +145,12 @@ class Release(Entry):
     services: dict[str, ServiceRelease]
     others: dict[str, str] = Field(default_factory=dict)
     evidence: dict[str, str]
+
+    @model_validator(mode="after")
+    def _has_evidence(self) -> Self:
+        given = {name: getattr(self, name) for name in ("slurp", "debian", "tested_on", "libraries")}
+        _need_evidence(self.evidence, {"released": True, "status": True, "python": True, **given})
+        return self
 
     @cached_property
     def order(self) -> tuple[int, int]:
