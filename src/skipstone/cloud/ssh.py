@@ -83,7 +83,7 @@ class SshTransport:
         async with self._doors, asyncio.timeout(OPENING_DEADLINE):
             await asyncio.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter
             return await asyncssh.connect(
-                target.address,
+                options.orig_host,
                 options=options,
                 tunnel=tunnel,
                 known_hosts=witness.known_hosts,

@@ -13,9 +13,13 @@ GLOBAL_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 @dataclass(frozen=True)
 class Target:
-    """One end of a connection: a host of the inventory, or a jump host; None is left to ssh_config."""
+    """One end of a connection: a host of the inventory, or a jump host; None is left to ssh_config.
+
+    ``alias`` is another name under which ssh_config may know it.
+    """
 
     address: str
+    alias: str = ""
     user: str | None = None
     port: int | None = None
     key_file: Path | None = None
@@ -24,7 +28,7 @@ class Target:
     @classmethod
     def of(cls, host: InventoryHost) -> "Target":
         """Return the target of a host of the inventory."""
-        return cls(host.address, host.user, host.port, host.key_file, host.proxy_jump)
+        return cls(host.address, host.name, host.user, host.port, host.key_file, host.proxy_jump)
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -34,7 +38,9 @@ class Target:
         address, colon, port = place.rpartition(":")
         if not (colon and port.isdigit()) or (":" in address and not address.startswith("[")):
             address, port = place, ""  # no port, or an IPv6 address without brackets
-        return cls(address.strip("[]"), user or None, int(port) if port else None, jump=before or None)
+        return cls(
+            address.strip("[]"), user=user or None, port=int(port) if port else None, jump=before or None
+        )
 
     @property
     def label(self) -> str:
@@ -58,6 +64,9 @@ class Target:
 async def client_options(target: Target, config: Path | None) -> asyncssh.SSHClientConnectionOptions:
     """Return asyncssh's options for a target, from the inventory and ssh_config.
 
+    ssh_config is asked about the address, as ``ssh ADDRESS`` would; and about the alias where its entry for
+    that names the same address (``Host ctl1`` with ``HostName 10.77.0.11``).
+
     Raise ValueError for an ssh_config or key that cannot be parsed, OSError for a file that cannot be read.
     """
     said: dict[str, object] = {
@@ -67,8 +76,14 @@ async def client_options(target: Target, config: Path | None) -> asyncssh.SSHCli
         "client_keys": [str(target.key_file)] if target.key_file else None,
     }
     known = {key: value for key, value in said.items() if value is not None}
-    options = await asyncssh.SSHClientConnectionOptions.construct(host=target.address, **known)
-    return cast("asyncssh.SSHClientConnectionOptions", options)
+    for host in filter(None, (target.alias, target.address)):
+        options = cast(
+            "asyncssh.SSHClientConnectionOptions",
+            await asyncssh.SSHClientConnectionOptions.construct(host=host, **known),
+        )
+        if options.host == target.address:
+            break
+    return options
 
 
 def known_hosts(options: asyncssh.SSHClientConnectionOptions) -> bytes:

@@ -1,0 +1,137 @@
+"""Secrets out of text: what Skipstone writes or shows never holds one.
+
+Two rules, one after the other. By place: the value of a key whose name says that it is a secret (oslo's
+list, widened), the password of a URL, a private key. By value: a secret found in one place is masked in every
+other, so that a password repeated in a shell script or an error message is gone too. When in doubt it is
+masked: a plan loses little by a word too many, an operator loses a lot by one too few.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
+MASK = "***"
+
+_ANYWHERE = "password|passwd|passphrase|pswd|secret|credential|cookie|hash_path_(?:suffix|prefix)"
+_AT_END = "pass|pwd|tokens?|keys?|kek|community"
+_HARMLESS = re.compile(
+    r"[_.-](?:file|path|dir|directory|repository|regex\w*|days|count|length|algorithm|rounds|age|timeout|ttl|"
+    r"expir\w+|interval|required|enabled|provider|driver|backend|type|size|name|bits|manager|roles?|plugin|"
+    r"method|section|config|format|uri|host|port|cache\w*|factory)s?$"
+)
+_NAME = re.compile(rf"{_ANYWHERE}|(?:{_AT_END})$|^pass_", re.IGNORECASE)
+_SWITCH = re.compile(r"(?:true|false|yes|no|none)?", re.IGNORECASE)
+
+_KEY = r"[A-Za-z_][\w.-]*"
+_LINE = re.compile(
+    rf"^(?P<head>\s*(?:-\s+|export\s+|set\s+)?(?P<q>[\"']?)(?P<key>{_KEY})(?P=q)\s*[=:]\s*)(?P<value>.*)$"
+)
+_BARE = re.compile(rf"^(?P<head>\s*(?P<key>{_KEY})\s+)(?P<value>[^\s=:{{].*)$")
+_INLINE = re.compile(
+    rf"(?P<head>(?<![\w.-])(?P<q>[\"']?)(?P<key>{_KEY})(?P=q)(?:\s*=\s*|(?<=[\"'])\s*:\s*|:\s+))"
+    r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^,;&}\]<>]+)"
+)
+_ERLANG = re.compile(rf"(?P<head>\{{\s*(?P<key>{_KEY})\s*,\s*)(?P<value>[^{{}}]*)")
+_ELEMENT = re.compile(rf"(?P<head><(?P<key>{_KEY})>)(?P<value>[^<]*)")
+_WORDS = re.compile(
+    r"(?P<head>(?<![\w.-])(?P<key>[\w-]*(?:password|passwd))\s+)(?P<value>[^\s=:]\S*)", re.IGNORECASE
+)
+_BASIC = re.compile(r"(?P<head>\b(?P<key>auth)\s+[^\s:]+:)(?P<value>\S+)")
+_BEGIN, _END = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"), re.compile(r"-----END ")
+_COMMENT = re.compile(r"^\s*(?:#|;|//)")
+_POLICY = re.compile(r"/policy(?:\.d/[^/]*|[^/]*\.(?:json|ya?ml))$")
+
+_SHORTEST_KNOWN = 8
+"""Shorter secrets are not looked for by value: ``nova`` as nova's password would empty every file."""
+
+
+def is_secret_name(key: str) -> bool:
+    """Whether a key of this name holds a secret: ``admin_password``, ``sslkey``; not ``password_regex``."""
+    return bool(_NAME.search(key)) and not _HARMLESS.search(key) and not key.startswith("max_")
+
+
+class Secrets:
+    """The secrets met so far, and texts without them."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text with every secret that its place gives away masked, and remember them all."""
+        lines = text.splitlines(keepends=True)
+        return "".join(self._lines(lines))
+
+    def configuration(self, path: str, text: str) -> str:
+        """Return a configuration file without secrets, comments and empty lines.
+
+        Comments go because they may quote old passwords, and because the samples of OpenStack are nearly
+        nothing else. The names of policy rules (``change_password``) are no secrets.
+        """
+        kept = [line for line in text.splitlines(keepends=True) if line.strip() and not _COMMENT.match(line)]
+        if _POLICY.search(path):
+            return "".join(self._url(line) for line in kept)
+        return "".join(self._lines(kept))
+
+    def everywhere(self, text: str) -> str:
+        """Return a text without any secret met so far, wherever it stands."""
+        for secret in sorted(self._known, key=lambda known: (-len(known), known)):
+            text = text.replace(secret, MASK)
+        return text
+
+    def _lines(self, lines: Iterable[str]) -> Iterable[str]:
+        in_key = False
+        hidden: int | None = None  # indentation of a masked key: deeper lines go on with its value
+        for line in lines:
+            indent = len(line) - len(line.lstrip())
+            if in_key or _BEGIN.search(line):
+                in_key = not _END.search(line)
+                yield _end(MASK, line)
+            elif hidden is not None and line.strip() and indent > hidden:
+                self._learn(line)
+                yield _end(line[:indent] + MASK, line)
+            else:
+                masked = self._line(line)
+                whole = _LINE.match(line) or _BARE.match(line)
+                hidden = indent if whole and is_secret_name(whole["key"]) else None
+                yield masked
+
+    def _line(self, line: str) -> str:
+        body = line.rstrip("\r\n")
+        for pattern in (_LINE, _BARE):
+            found = pattern.match(body)
+            if found and is_secret_name(found["key"]) and not _SWITCH.fullmatch(found["value"].strip()):
+                self._learn(found["value"])
+                return _end(found["head"] + MASK, line)
+        body = self._url(body)
+        for pattern in (_INLINE, _ERLANG, _ELEMENT, _WORDS, _BASIC):
+            body = pattern.sub(self._replace, body)
+        return _end(body, line)
+
+    def _replace(self, found: re.Match[str]) -> str:
+        harmless = found["key"] != "auth" and not is_secret_name(found["key"])
+        if harmless or _SWITCH.fullmatch(found["value"].strip()):
+            return found[0]
+        self._learn(found["value"])
+        return found["head"] + MASK
+
+    def _url(self, line: str) -> str:
+        """Mask from the first ``://`` to the last ``@``: a password may hold any character."""
+        start, at = line.find("://") + len("://"), line.rfind("@")
+        if start < len("://") or at < start:
+            return line
+        login = line[start:at]
+        self._learn(login.partition(":")[2])
+        for password in re.findall(r":([^:@/,]+)(?:@|$)", login):
+            self._learn(password)
+        return line[:start] + MASK + line[at:]
+
+    def _learn(self, value: str) -> None:
+        plain = value.strip().strip("\"'<>,")
+        for form in (plain, unquote(plain), quote(plain, safe="")):
+            if len(form) >= _SHORTEST_KNOWN and not form.isalpha() and MASK not in form:
+                self._known.add(form)
+
+
+def _end(body: str, line: str) -> str:
+    """Return a body with the line's own ending."""
+    return body + line[len(line.rstrip("\r\n")) :]
