@@ -79,16 +79,19 @@ class Layout:
         return self._only("broker", "the broker")
 
     def home(self, service: Service) -> Host:
-        """Return the host whose commands carry the service's databases: the first with its API."""
+        """Return the host whose commands carry the service's databases: the database server's own.
+
+        A migration that failed starts again from the dump in the same job, so both must be on one host.
+        """
         names = {unit for daemon in service.daemons_of(Kind.API) if (unit := self._unit(daemon))}
-        for host in self.controls:
-            if any(host.unit(name) for name in names):
-                return host
-        raise InputError(
-            f"no host runs the API of {service.name}, though it has endpoints or packages",
-            where="the discovered cloud",
-            remedy="Discover again with every control host in the inventory.",
-        )
+        if not any(self.database.unit(name) for name in names):
+            raise InputError(
+                f"{self.database.name} holds the databases, but not the commands of {service.name}",
+                where=self.database.name,
+                remedy=f"Install the packages of {service.name}'s API there (masked); this version migrates"
+                " on the database host.",
+            )
+        return self.database
 
     def _unit(self, daemon: Daemon) -> str | None:
         unit = daemon.unit(self.source)
