@@ -1,0 +1,80 @@
+"""The lab as tests see it: through the same commands as an operator."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+class LabCloud:
+    """A running lab cloud."""
+
+    def __init__(self, directory: Path) -> None:
+        self.inventory = directory / "inventory.yaml"
+        self._ssh_config = directory / "ssh_config"
+        self._environment = {
+            **os.environ,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml"),
+            "OS_CLOUD": "lab",
+        }
+
+    def skipstone(
+        self, *arguments: str | Path, codes: set[int] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one verb and insist on its exit code."""
+        done = subprocess.run(
+            ["skipstone", *map(str, arguments)],
+            env=self._environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+        assert done.returncode in (codes or {0}), f"skipstone {arguments[0]} exited with {done.returncode}"
+        return done
+
+    def on(self, host: str, script: str) -> str:
+        """Run a script on a host and return what it prints."""
+        return subprocess.run(
+            ["ssh", "-q", "-F", self._ssh_config, host, script],
+            text=True,
+            capture_output=True,
+            check=True,
+            timeout=120,
+        ).stdout.strip()
+
+    def openstack(self, *arguments: str) -> str:
+        """Run the ``openstack`` command and return what it prints."""
+        return subprocess.run(
+            ["openstack", *arguments],
+            env=self._environment,
+            text=True,
+            capture_output=True,
+            check=True,
+            timeout=180,
+        ).stdout.strip()
+
+    def instance_addresses(self) -> list[str]:
+        """Return the addresses of running instances that this machine reaches."""
+        listed = json.loads(self.openstack("server", "list", "--all-projects", "-f", "json"))
+        found = [
+            address for server in listed for addresses in server["Networks"].values() for address in addresses
+        ]
+        return sorted(address for address in found if address.startswith("10.88."))
+
+    def boot_ids(self) -> dict[str, str]:
+        """Return the boot-id that each instance serves."""
+        found = {}
+        for address in self.instance_addresses():
+            with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
+                match = re.search(r"boot=(\S+)", answer.read().decode())
+            assert match, address
+            found[address] = match[1]
+        return found
