@@ -41,6 +41,8 @@ REFUSED = 73
 
 _MARK = "skipstone-job"
 
+# timeout(1) holds the lock too, so that a job whose runner alone is killed is not taken for over; the script
+# does not, for a daemon that it starts would hold it for ever
 JOB = """\
 #!/bin/sh
 # Runs the script beside it, once. Whoever starts this, and how often: the claim decides.
@@ -50,7 +52,8 @@ exec 9>lock
 flock 9
 mkdir claim 2>/dev/null || exit 0
 began=$(date +%s)
-(cd "${{HOME:-/}}"; exec timeout -k 10 {deadline} /bin/sh "$directory/script") </dev/null >output 2>&1 9>&-
+(cd "${{HOME:-/}}"; exec timeout -k 10 {deadline} /bin/sh -c 'exec /bin/sh "$0/script" 9>&-' "$directory") \
+    </dev/null >output 2>&1
 code=$?
 sync output 2>/dev/null
 mv code "exit.$code.$(($(date +%s) - began))"

@@ -45,9 +45,9 @@ def end_of(job: Job, news: News) -> News:
 
 
 def runner_of(job: Job) -> int:
-    """Return the pid of what runs the job: it has the lock open."""
+    """Return the pid of what runs the job: the first of those that have the lock open."""
     lock = str(Path(job.directory, "lock"))
-    for handle in Path("/proc").glob("[0-9]*/fd/9"):
+    for handle in sorted(Path("/proc").glob("[0-9]*/fd/9"), key=lambda path: int(path.parts[2])):
         try:
             if str(handle.readlink()) == lock:
                 return int(handle.parts[2])
@@ -121,6 +121,22 @@ def test_a_killed_job_is_lost_and_never_started_again(job: Job, tmp_path: Path) 
     assert watch(job).state is JobState.LOST
     assert submit(job, script).state is JobState.LOST
     assert (tmp_path / "count").read_text() == "once\n"
+
+
+def test_a_job_whose_runner_is_killed_is_not_over(job: Job, tmp_path: Path) -> None:
+    script = f"touch {tmp_path}/begun; sleep 3; touch {tmp_path}/end"
+    assert submit(job, script, wait=0).state is JobState.RUNNING
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.02)
+    os.kill(runner_of(job), signal.SIGKILL)
+    assert watch(job, wait=0).state is JobState.RUNNING
+    assert watch(job, wait=10).state is JobState.LOST
+    assert (tmp_path / "end").exists()
+
+
+def test_a_daemon_of_the_script_does_not_hold_the_job(job: Job) -> None:
+    news = end_of(job, submit(job, "setsid sleep 5 >/dev/null 2>&1 &"))
+    assert (news.state, news.code, news.seconds < 5) == (JobState.EXITED, 0, True)
 
 
 def test_a_reboot_is_noticed(job: Job) -> None:

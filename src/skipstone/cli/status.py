@@ -1,0 +1,78 @@
+"""``skipstone status`` and ``skipstone log``: where a run stands, and what it did."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from skipstone.errors import ExitCode
+
+if TYPE_CHECKING:
+    from skipstone.run.runview import RunView
+    from skipstone.settings import Settings
+
+RUN = click.argument("run", required=False)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+@click.command(epilog="\b\nExamples:\n  skipstone status\n  skipstone status --json | jq .state")
+@RUN
+@AS_JSON
+def status(run: str | None, *, as_json: bool) -> int:
+    """Show where RUN stands: the latest where none is named. It may be going on."""
+    from rich.console import Console
+
+    from skipstone.run.directory import find_run, run_directories
+    from skipstone.settings import load_settings
+    from skipstone.views.progress import run_json, run_picture
+
+    settings = load_settings()
+    directory = find_run(settings.runs, run)
+    view = directory.view()
+    interrupted = is_interrupted(settings, view)
+    if as_json:
+        click.echo(run_json(view, interrupted=interrupted))
+        return ExitCode.DONE
+    console = Console(highlight=False)
+    console.print(run_picture(view, interrupted=interrupted))
+    console.print(f"[dim]log: skipstone log {directory.run}    files: {directory.path}[/]", soft_wrap=True)
+    others = [other.run for other in run_directories(settings.runs) if other.run != directory.run]
+    if others and run is None:
+        console.print(f"[dim]other runs: {', '.join(others)}[/]", soft_wrap=True)
+    return ExitCode.DONE
+
+
+@click.command(epilog="\b\nExamples:\n  skipstone log --step upgrade-ctl1\n  skipstone log --json | jq .kind")
+@RUN
+@click.option("--step", metavar="ID", help="Only this step.")
+@AS_JSON
+def log(run: str | None, step: str | None, *, as_json: bool) -> int:
+    """Print what RUN did: every command, everything hosts have printed, every outcome."""
+    from skipstone.errors import InputError
+    from skipstone.run.directory import find_run
+    from skipstone.run.journal import read_events
+    from skipstone.settings import load_settings
+    from skipstone.views.progress import event_json, event_lines
+
+    directory = find_run(load_settings().runs, run)
+    titles = {entry.id: entry.title for entry in directory.view().steps()}
+    if step is not None and step not in titles:
+        known = "\n".join(titles)
+        raise InputError(f"the run has no step {step!r}", evidence=known, remedy="give one of these ids")
+    for event in read_events(directory.journal, step=step):
+        if as_json:
+            sys.stdout.write(event_json(event) + "\n")
+        else:
+            sys.stdout.writelines(f"{line}\n" for line in event_lines(event, titles, full=True))
+    return ExitCode.DONE
+
+
+def is_interrupted(settings: "Settings", view: "RunView") -> bool:
+    """Return whether a run that its journal calls going on has lost its process."""
+    from skipstone.run.lock import holder_of
+    from skipstone.run.state import RunState
+
+    if view.state not in {RunState.RUNNING, RunState.STOPPING}:
+        return False
+    holder = holder_of(settings.locks, view.cloud)
+    return holder is None or holder.run != view.run
