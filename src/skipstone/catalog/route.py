@@ -28,7 +28,7 @@ from skipstone.errors import InputError, UnknownRelease
 
 
 class Hop(Entry):
-    """One move of the route; ``stops`` are the services that end it with a full sync.
+    """One move of the route; ``services`` are those that end it with a full sync.
 
     ``reasons`` say why the route stops at ``target``: what forbids each of those services to go on from
     where it was to its next stop. The last hop needs no reason. ``conditions`` are due before or during it.
@@ -36,7 +36,7 @@ class Hop(Entry):
 
     source: ReleaseRef
     target: ReleaseRef
-    stops: tuple[str, ...]
+    services: tuple[str, ...]
     reasons: tuple[Refusal, ...]
     conditions: tuple[Condition, ...]
     supported: bool
@@ -177,7 +177,7 @@ def _hops(
         yield Hop(
             source=source,
             target=target,
-            stops=tuple(service.name for service in stopping),
+            services=tuple(service.name for service in stopping),
             reasons=tuple(reasons),
             conditions=tuple(due),
             supported=is_supported(catalog, source, target),

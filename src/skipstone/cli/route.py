@@ -117,7 +117,7 @@ def _cell(service: str, release: Release, chain: tuple[Release, ...]) -> str:
 def _reasons_tree(found: Route) -> Tree:
     tree = Tree("Why each stop is there")
     for hop in found.hops[:-1]:
-        branch = tree.add(f"[bold]{hop.target.title}[/bold] for {', '.join(hop.stops)}")
+        branch = tree.add(f"[bold]{hop.target.title}[/bold] for {', '.join(hop.services)}")
         for reason in hop.reasons:
             leaf = branch.add(f"{reason.service}: {escape(reason.text)}")
             leaf.add(f"[dim]{escape(reason.evidence)}[/dim]")

@@ -96,8 +96,8 @@ def test_by_service_has_only_the_stops_that_the_service_needs() -> None:
     assert found["nova"] == found["keystone"] == found["cinder"] == ["victoria", "antelope", "epoxy"]
     assert found["placement"] == found["glance"] == found["neutron"] == found["heat"] == ["victoria", "epoxy"]
     hop = route("victoria", "epoxy").hops[0]
-    assert hop.stops == ("keystone", "cinder", "nova")
-    assert {reason.service for reason in hop.reasons} == set(hop.stops)
+    assert hop.services == ("keystone", "cinder", "nova")
+    assert {reason.service for reason in hop.reasons} == set(hop.services)
 
 
 def test_every_release_stops_everywhere_and_keeps_the_real_reasons() -> None:
@@ -273,9 +273,9 @@ def test_every_stop_has_a_reason(pair: list[Release], services: set[str]) -> Non
     found = find_route(CATALOG, pair[0], pair[1], services)
     for hop in found.hops[:-1]:
         assert hop.reasons
-        assert {reason.service for reason in hop.reasons} == set(hop.stops)
+        assert {reason.service for reason in hop.reasons} == set(hop.services)
     assert not found.hops[-1].reasons
-    assert set(found.hops[-1].stops) == services
+    assert set(found.hops[-1].services) == services
 
 
 @settings(deadline=None)
