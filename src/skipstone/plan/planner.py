@@ -3,6 +3,7 @@
 from skipstone import __version__
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
+from skipstone.catalog.route import Route, find_route
 from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.model import Cloud
 from skipstone.errors import Inhibited, InputError
@@ -19,12 +20,11 @@ def make_plan(
     *,
     findings: tuple[Finding, ...],
     strategy: str = "in-place",
-    route: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan that carries ``cloud`` to ``target``.
 
-    ``findings`` are the checks' answers for this target; ``route`` is what is shown of the way. Raise
-    Inhibited where a finding forbids the upgrade, InputError where the strategy cannot upgrade such a cloud.
+    ``findings`` are the checks' answers for this target. Raise Inhibited where a finding forbids the upgrade,
+    InputError where the strategy cannot upgrade such a cloud.
     """
     forbidding = [finding for finding in findings if finding.severity is Severity.INHIBITOR]
     if forbidding:
@@ -40,6 +40,8 @@ def make_plan(
             remedy="Discover again with every control host reachable; its packages tell the release.",
         )
     source = catalog.release(cloud.release)
+    route = find_route(catalog, source, target, cloud.services)
+    _one_hop(route)
     _same_distribution(cloud, source, target)
     name = f"{cloud.name}-{source.codename}-{target.version}-{cloud.digest[:8]}"
     layout = in_place.Layout(name, cloud, catalog, source, target, findings)
@@ -52,11 +54,22 @@ def make_plan(
         cloud_digest=cloud.digest,
         source=source.codename,
         target=target.codename,
-        route=route,
+        route=tuple(release.codename for release in route.releases),
         findings=findings,
         endpoints={service: root for service, root in roots.items() if root},
         stages=STRATEGIES[strategy](layout),
     )
+
+
+def _one_hop(route: Route) -> None:
+    """Raise InputError where the way has stops: packages of releases in between come from nowhere."""
+    if route.stops:
+        names = ", ".join(stop.title for stop in route.stops)
+        raise InputError(
+            f"the way from {route.source.title} to {route.target.title} has stops: {names}",
+            remedy=f"Upgrade to {route.stops[0].title} first. Why the stops are there:  skipstone route"
+            f" --from {route.source.codename} --to {route.target.codename}",
+        )
 
 
 def _same_distribution(cloud: Cloud, source: Release, target: Release) -> None:
