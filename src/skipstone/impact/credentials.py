@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,15 @@ _PAUSE = 5.0
 class Token:
     """One token: when it was fetched and expires (seconds since the epoch), and whose it is.
 
-    ``names`` are ``project``, ``user`` and ``domain`` (of the project), as ids.
+    ``names`` are ``project``, ``user`` and ``domain`` (of the project), as ids; ``endpoints`` maps
+    keystone's service types to the public URLs of the entry's region.
     """
 
     value: str
     fetched: float
     expires: float
     names: Mapping[str, str]
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def valid(self) -> bool:
@@ -143,12 +145,20 @@ class CloudAccess:
                 evidence=f"{type(fault).__name__}: {fault}",
                 remedy="check the entry of clouds.yaml with: openstack token issue",
             ) from fault
-        names = {"project": access.project_id, "user": access.user_id, "domain": access.project_domain_id}
         if not access.project_id:
             raise InputError(
                 "the credentials are not for a project", remedy="set project_name in clouds.yaml"
             )
-        return Token(access.auth_token, time.time(), access.expires.timestamp(), names)
+        found = access.service_catalog.get_endpoints(
+            interface="public", region_name=self.region.get_region_name() or None
+        )
+        return Token(
+            access.auth_token,
+            time.time(),
+            access.expires.timestamp(),
+            {"project": access.project_id, "user": access.user_id, "domain": access.project_domain_id},
+            {kind: points[0]["url"] for kind, points in found.items() if points},
+        )
 
     def tls(self) -> ssl.SSLContext | bool:
         """Return what aiohttp wants as ``ssl``, with the authorities and certificate of clouds.yaml."""

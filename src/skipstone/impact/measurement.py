@@ -70,7 +70,7 @@ def measure(directory: Path) -> Impact:
     return Impact(
         began=moment(began),
         ended=moment(until),
-        apis=tuple(stream for stream in streams.values() if not stream.probe.kind.of_instance),
+        apis=tuple(stream for stream in streams.values() if not stream.kind.of_instance),
         instances=_instances(probes.values(), streams, boots),
         blind=_blindness(began, until, beats),
         left_out=_texts(notes, Mark.LEFT_OUT),

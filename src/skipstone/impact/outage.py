@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from skipstone.cloud.model import Fact
-from skipstone.impact.sample import MICROSECONDS, Probe, Reply, Sample
+from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Reply, Sample
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UPTIME_JITTER = 1.0
@@ -45,10 +45,14 @@ class Stream(Fact):
     """What one probe found: how often it asked, what was bad, and the outages; times in seconds.
 
     ``longest`` and ``total`` are of the outages; ``longest_gap`` and ``slowest`` of the good replies;
-    ``excuses`` says why questions were not asked.
+    ``excuses`` says why questions were not asked. ``subject`` is the service or the instance's id,
+    ``name`` what people call it, ``target`` the URL or address.
     """
 
-    probe: Probe
+    kind: Kind
+    subject: str
+    name: str
+    target: str
     asked: int
     bad: int
     not_asked: int
@@ -132,7 +136,10 @@ def summarise(probe: Probe, samples: Iterable[Sample], until: int) -> Stream:
     gaps = [(after - before) / MICROSECONDS for before, after in pairwise(good)]
     lengths = [outage.seconds for outage in outages]
     return Stream(
-        probe=probe,
+        kind=probe.kind,
+        subject=probe.subject,
+        name=probe.name,
+        target=probe.target,
         asked=replies[Reply.GOOD] + replies[Reply.BAD],
         bad=replies[Reply.BAD],
         not_asked=replies[Reply.NOT_ASKED],

@@ -62,7 +62,7 @@ def probe(spec: ProbeSpec, directory: Path, during: Callable[[], Awaitable[None]
 
 
 def stream(impact: Impact, service: str, kind: Kind) -> Stream:
-    return next(one for one in impact.apis if (one.probe.subject, one.probe.kind) == (service, kind))
+    return next(one for one in impact.apis if (one.subject, one.kind) == (service, kind))
 
 
 def test_a_quiet_cloud_has_no_outage_and_nothing_is_left_in_it(cloud: FakeCloud, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_keystones_outage_is_keystones_alone(cloud: FakeCloud, tmp_path: Path) -
         await asyncio.sleep(0.5)
 
     impact = probe(spec_of(cloud, tmp_path), tmp_path, during)
-    assert {one.probe.subject for one in impact.apis if one.outages} == {"keystone"}
+    assert {one.subject for one in impact.apis if one.outages} == {"keystone"}
     assert {one.not_asked for one in impact.apis} == {0}
 
 
