@@ -50,10 +50,11 @@ class Follower:
             yield whole if over else replace(whole, state=JobState.RUNNING)
 
     async def _ask(self, until: float, on_silence: Callable[[str], None]) -> News:
-        wait = self._asker.patience.watch
         if self._taken:
+            wait = self._asker.patience.watch
             script = self._job.watch(offset=self._offset, wait=wait)
         else:
+            wait = self._asker.patience.first_watch
             script = self._job.submission(self._command.script, wait=wait)
         answer = await self._asker.ask(
             Command(self._command.host, script),

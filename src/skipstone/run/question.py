@@ -20,7 +20,8 @@ class Patience:
     ``retries`` are the pauses before each further attempt at a step whose failures are transient;
     ``silence`` is how long a host that does not answer is asked again, beyond the deadline of what it does;
     ``pause`` is the first wait between two such questions, doubled up to ``longest_pause``; ``watch`` is how
-    long one question about a job waits on the host for news; ``grace`` is what the connection may add.
+    long one question about a job waits on the host for news, ``first_watch`` how long its submission does, which
+    is over before the journal says that the host has the job; ``grace`` is what the connection may add.
     """
 
     retries: tuple[float, ...] = (5, 15, 45)
@@ -28,6 +29,7 @@ class Patience:
     pause: float = 1
     longest_pause: float = 15
     watch: int = 20
+    first_watch: int = 2
     grace: float = 30
 
 

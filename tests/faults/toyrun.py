@@ -1,0 +1,103 @@
+"""``skipstone apply`` of a toy plan on this machine, as a process that may be killed."""
+
+import os
+import signal
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import dbos  # noqa: F401 - imported once, by the server that the processes are forked from
+
+from skipstone.cli.apply import Application
+from skipstone.cli.main import main
+from skipstone.cloud.command import OPERATOR
+from skipstone.plan.plan import Plan
+from skipstone.plan.planfile import save_plan
+from skipstone.steps.registry import KINDS
+from tests.unit.run.toy import Toy, plan_of, toy
+
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
+
+KINDS["toy"] = Toy
+
+
+def here(name: str, *needs: str, script: str, **more: str) -> Toy:
+    return toy(name, *needs, host=OPERATOR, deadline=20, script=script, **more)
+
+
+def toy_plan(effects: Path) -> Plan:
+    """Return a plan with every kind of course that a step can take; scripts log what they do to ``effects``.
+
+    ``$0`` is the script's path, so it names step and attempt.
+    """
+    log = f'echo "$0" >>{effects}/log'
+    return plan_of(
+        [
+            here("plain", script=f"{log}; echo a line"),
+            here("silent", script=log),
+            here(
+                "checked",
+                "plain",
+                script=f"{log}; sleep 0.3; touch {effects}/checked",
+                check=f"test -e {effects}/checked",
+                proof=f"test -e {effects}/checked",
+            ),
+            here("done-before", script=log, check="true"),
+        ],
+        [
+            here(
+                "second-time-lucky",
+                script=f"{log}; test -e {effects}/tried || {{ touch {effects}/tried; exit 3; }}",
+                resetting=f"echo reset >>{effects}/resets",
+            ),
+            here("last", "second-time-lucky", script=f"{log}; echo one; sleep 0.2; echo two", proof="true"),
+        ],
+    )
+
+
+def prepare(base: Path, plan: Plan) -> None:
+    base.mkdir(exist_ok=True)
+    save_plan(plan, base / "plan.yaml")
+    (base / "inventory.yaml").write_text("name: toycloud\nhosts:\n  h1: {groups: [control]}\n")
+
+
+def start(base: Path, fault: str = "", *options: str) -> Any:
+    """Start an ``apply``; the process has no terminal, and its output goes to ``base/out``."""
+    process = PROCESSES.Process(target=_apply, args=(base, fault, options))
+    process.start()
+    return process
+
+
+def apply(base: Path, fault: str = "", *options: str) -> int:
+    """Run an ``apply`` to its end and return its exit code, ``-9`` where it was killed."""
+    process = start(base, fault, *options)
+    process.join(60)
+    code = process.exitcode
+    if code is None:
+        process.kill()
+        process.join()
+    process.close()
+    assert code is not None, "the process did not end"
+    return int(code)
+
+
+def _apply(base: Path, fault: str, options: tuple[str, ...]) -> None:
+    out = os.open(base / "out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1)
+    sys.stderr = os.fdopen(2, "w", buffering=1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["SKIPSTONE_FAULT"] = fault
+    Application._rediscover = lambda _: None  # type: ignore[assignment,method-assign,return-value]
+    arguments = [
+        "-i",
+        str(base / "inventory.yaml"),
+        "--state-dir",
+        str(base / "state"),
+        "--no-measure",
+        "--yes",
+    ]
+    main(["apply", str(base / "plan.yaml"), *arguments, *options])
