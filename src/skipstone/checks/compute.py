@@ -83,9 +83,16 @@ class LibvirtWithinFloor(Check):
         for hypervisor in upgrade.cloud.hypervisors:
             if hypervisor.type.lower() not in {"qemu", "kvm"}:
                 continue
-            below = list(_below(level, packed(hypervisor.version), hypervisor.libvirt))
+            libvirt = hypervisor.libvirt or _libvirt_of(upgrade, hypervisor.host)
+            below = list(_below(level, packed(hypervisor.version), libvirt))
             if below:
                 yield self._too_old(upgrade, level, hypervisor, "; ".join(below))
+            elif libvirt is None and level.libvirt:
+                yield self.unknown(
+                    "libvirt's version is not known",
+                    where=hypervisor.host,
+                    evidence="neither nova nor the host's packages tell it",
+                )
 
     def _too_old(
         self, upgrade: Upgrade, level: ComputeLevel, hypervisor: Hypervisor, evidence: str
@@ -106,6 +113,18 @@ class LibvirtWithinFloor(Check):
             evidence=evidence,
             remedy="upgrade the operating system first",
         )
+
+
+def _libvirt_of(upgrade: Upgrade, name: str) -> str | None:
+    """Return the version of libvirt's packages on the host of this name, or None."""
+    versions = [
+        package.version
+        for host in upgrade.reachable
+        if host.name.split(".")[0] == name.split(".", maxsplit=1)[0]
+        for package in host.packages
+        if package.source == "libvirt"
+    ]
+    return versions[0] if versions else None
 
 
 def _below(level: ComputeLevel, qemu: str, libvirt: str | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from skipstone.checks.configuration import options_of
 from skipstone.checks.finding import Finding
 from skipstone.checks.suites import SUITES
 from skipstone.checks.versions import numbers
-from skipstone.cloud.model import Database, DatabaseServer
+from skipstone.cloud.model import Database, DatabaseServer, Table
 
 COLLATIONS_CHANGE = (11, 5)
 """MariaDB whose default collation for Unicode character sets becomes uca1400_ai_ci (MDEV-25829)."""
@@ -146,20 +146,38 @@ class SoftDeletedRowsAreFew(Check):
     id = "soft-deleted-rows"
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
-        """Find tables with a hundred thousand of them and more."""
+        """Find tables with a hundred thousand of them and more, and large ones where nobody could count."""
         for database in upgrade.cloud.databases:
-            many = {
-                table.name: table.soft_deleted
-                for table in database.tables
-                if table.soft_deleted is not None and table.soft_deleted >= MANY_ROWS
-            }
-            if many:
+            counted = [f"{each.name} {each.soft_deleted}" for each in database.tables if _has_many(each)]
+            kept = _soft_deleting(upgrade, database)
+            large = [
+                f"{each.name} {each.rows} rows"
+                for each in database.tables
+                if each.name in kept and each.soft_deleted is None and each.rows >= MANY_ROWS
+            ]
+            if counted or large:
                 yield self.warning(
                     f"database {database.name} holds many soft-deleted rows",
                     where=database.name,
-                    evidence=", ".join(f"{name} {count}" for name, count in sorted(many.items())),
+                    evidence=", ".join(counted + [f"{each}, deleted ones not counted" for each in large]),
                     remedy=_purge(upgrade, database.service),
                 )
+
+
+def _has_many(table: Table) -> bool:
+    return table.soft_deleted is not None and table.soft_deleted >= MANY_ROWS
+
+
+def _soft_deleting(upgrade: Upgrade, database: Database) -> set[str]:
+    """Return the tables of a database in which, as the catalog knows, deleted rows pile up."""
+    name = database.known_as or database.name
+    return {
+        table
+        for service in upgrade.catalog.services
+        for known in service.databases
+        if known.name == name
+        for table in known.soft_deleted
+    }
 
 
 def _purge(upgrade: Upgrade, service: str) -> str:

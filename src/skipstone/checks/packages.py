@@ -204,7 +204,11 @@ class ConffilesWillBeKept(Check):
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find hosts whose packages change and whose services have configuration."""
         for host in upgrade.reachable:
-            files = [file.path for file in host.config_files if not _is_leftover(file.path)]
+            files = [
+                file.path
+                for file in host.config_files
+                if file.path.startswith("/etc/") and not _is_leftover(file.path)
+            ]
             if files and _leaves(upgrade, host):
                 yield Finding(
                     id=self.id,

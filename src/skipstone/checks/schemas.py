@@ -53,8 +53,9 @@ class SchemaHeadsMatchRelease(Check):
 
 
 def _schema(service: Service, database: Database) -> str | None:
-    """Return the key of a database's heads; by name, or because the service has only one schema."""
-    named = [known.schema_ for known in service.databases if known.name == database.name]
+    """Return the key of a database's heads; by its catalog name, or because the service has one schema."""
+    name = database.known_as or database.name
+    named = [known.schema_ for known in service.databases if known.name == name]
     schemas = named or sorted({known.schema_ for known in service.databases})
     return schemas[0] if len(schemas) == 1 else None
 

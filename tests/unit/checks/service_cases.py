@@ -4,7 +4,7 @@ from skipstone.checks import broker, compute, configuration, databases, identity
 from skipstone.cloud.model import Broker, Endpoint, Role, Table
 
 from .case import UNKNOWN, WARNING, Case, agents_too, all_of
-from .good_cloud import NOVA_CONF, USERS, Change, agent, cloud_with, each_with, file_with, host_with
+from .good_cloud import NOVA_CONF, USERS, Change, agent, cloud_with, each_with, file_with, host_with, package
 
 
 def _without(*names: str) -> Change:
@@ -75,6 +75,16 @@ SERVICE_CASES = (
     ),
     Case(
         schemas.SchemaHeadsMatchRelease,
+        "a cell at other heads",
+        each_with("databases", name="nova_cell1", known_as="nova", service="nova"),
+        where="nova_cell1",
+        evidence="expected ccb0fa1a2252",
+        good=each_with(
+            "databases", name="nova_cell1", known_as="nova", service="nova", heads=("ccb0fa1a2252",)
+        ),
+    ),
+    Case(
+        schemas.SchemaHeadsMatchRelease,
         "never synced",
         each_with("databases", heads=()),
         where="keystone",
@@ -119,6 +129,19 @@ SERVICE_CASES = (
         WARNING,
         where="keystone",
         evidence="instances 390000",
+    ),
+    Case(
+        databases.SoftDeletedRowsAreFew,
+        "too large to be counted",
+        each_with(
+            "databases",
+            known_as="nova",
+            tables=(Table(name="instances", rows=9_000_000, exact=False),),
+        ),
+        WARNING,
+        where="keystone",
+        evidence="9000000 rows, deleted ones not counted",
+        good=each_with("databases", tables=(Table(name="revocation_event", rows=9_000_000, exact=False),)),
     ),
     Case(
         broker.BrokerUpgradeIsPossible,
@@ -284,6 +307,17 @@ SERVICE_CASES = (
         where="cmp1",
         evidence="QEMU 5.2.0, 6.2.0 needed",
         handled_by="computes",
+    ),
+    Case(
+        compute.LibvirtWithinFloor,
+        "not known",
+        each_with("hypervisors", libvirt=None),
+        UNKNOWN,
+        where="cmp1",
+        good=all_of(
+            each_with("hypervisors", libvirt=None),
+            host_with("cmp1", packages=(package("libvirt-daemon", "9.0.0-4+deb12u2", "libvirt"),)),
+        ),
     ),
     Case(
         compute.LibvirtWithinFloor,
