@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from skipstone.catalog.release import Release
     from skipstone.checks.finding import Finding
     from skipstone.cloud.model import Cloud
+
+PIPE_WIDTH = 240
+"""Columns where there is no terminal: lines of evidence stay whole for grep."""
 
 STYLES = {"inhibitor": "bold red", "unknown": "magenta", "warning": "yellow", "info": "dim"}
 
@@ -80,7 +84,7 @@ def _show(cloud: Cloud, target: Release, findings: tuple[Finding, ...]) -> None:
     tree = Tree(f"[bold]{cloud.name}[/]  {way}", guide_style="dim")
     for id_ in dict.fromkeys(finding.id for finding in findings):
         _add(tree, [finding for finding in findings if finding.id == id_])
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     console.print(tree)
     words = [f"[{STYLES[word]}]{count} {word}[/]" for word, count in _counts(findings).items() if count]
     console.print("\n" + (", ".join(words) or "[green]nothing found[/]"))
