@@ -19,6 +19,9 @@ INFRASTRUCTURE = (
 )
 """Units under OpenStack that an upgrade needs."""
 
+BY_SOCKET = frozenset({"libvirtd", "virtqemud", "ssh"})
+"""Units that a socket starts when they are asked for: stopped is not broken."""
+
 
 def _daemons(upgrade: Upgrade) -> dict[str, bool]:
     """Return unit -> optional, for the daemons of the cloud's services at its own release."""
@@ -36,6 +39,10 @@ def _crashes(unit: Unit) -> bool:
     return unit.active == "failed" or unit.sub == "auto-restart"
 
 
+def _is_stopped(unit: Unit) -> bool:
+    return unit.enabled == "enabled" and unit.active == "inactive" and unit.name not in BY_SOCKET
+
+
 class DaemonsAreRunning(Check):
     """Every daemon that is enabled runs.
 
@@ -51,7 +58,7 @@ class DaemonsAreRunning(Check):
         for host in upgrade.reachable:
             for unit in host.units:
                 needed = unit.name in daemons and not daemons[unit.name]
-                stopped = unit.enabled == "enabled" and unit.active == "inactive"
+                stopped = _is_stopped(unit)
                 evidence = f"{unit.active} ({unit.sub}), {unit.enabled}"
                 remedy = f"systemctl status {unit.name}; repair it, or disable it where it is not wanted"
                 if needed and (_crashes(unit) or stopped):

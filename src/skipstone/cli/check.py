@@ -78,10 +78,11 @@ def _counts(findings: tuple[Finding, ...]) -> dict[str, int]:
 
 def _show(cloud: Cloud, target: Release, findings: tuple[Finding, ...]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.tree import Tree
 
-    way = f"{cloud.release or 'unknown'} → {target.codename}"
-    tree = Tree(f"[bold]{cloud.name}[/]  {way}", guide_style="dim")
+    way = f"{escape(cloud.release or 'unknown')} → {target.codename}"
+    tree = Tree(f"[bold]{escape(cloud.name)}[/]  {way}", guide_style="dim")
     for id_ in dict.fromkeys(finding.id for finding in findings):
         _add(tree, [finding for finding in findings if finding.id == id_])
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)

@@ -203,6 +203,13 @@ SYSTEM_CASES = (
     ),
     Case(
         units.DaemonsAreRunning,
+        "enabled and stopped",
+        unit_with("ctl1", "mariadb", active="inactive", sub="dead"),
+        where="ctl1",
+        good=unit_with("cmp1", "libvirtd", active="inactive", sub="dead"),
+    ),
+    Case(
+        units.DaemonsAreRunning,
         "crash loop",
         unit_with("ctl1", "nova-api", active="activating", sub="auto-restart"),
         where="ctl1",
