@@ -108,7 +108,7 @@ class Application:
         from skipstone.run.directory import run_of
         from skipstone.run.lock import hold_cloud
 
-        self._expect_hosts()
+        self._check_input()
         directory = run_of(self.settings.runs, self.plan, fresh=self.options.fresh)
         self._show(directory)
         self._confirm()
@@ -140,10 +140,14 @@ class Application:
                 remedy="run the same apply again: it goes on where it stopped",
             )
 
-    def _expect_hosts(self) -> None:
-        """Raise InventoryError where the inventory lacks a host of the plan."""
+    def _check_input(self) -> None:
+        """Raise InputError where the plan has no such stage, or the inventory lacks one of its hosts."""
         from skipstone.cloud.command import OPERATOR
 
+        stages = [stage.name for stage in self.plan.stages]
+        if self.options.until not in {None, *stages}:
+            remedy = f"its stages are: {', '.join(stages)}"
+            raise InputError(f"the plan has no stage {self.options.until!r}", remedy=remedy)
         for host in {step.host for step in self.plan.steps()} - {OPERATOR}:
             self.inventory.host(host)
 
@@ -174,18 +178,33 @@ class Application:
 
     def _rediscover(self) -> "Cloud":
         """Return the cloud as it is; raise PlanRefused where the plan was made for another state of it."""
+        from skipstone.catalog import load_catalog
         from skipstone.cloud.discover import discover
 
         self.console.print("looking at the cloud as it is now")
-        cloud = asyncio.run(discover(self.inventory))
+        cloud = asyncio.run(discover(self.inventory, load_catalog()))
         if cloud.digest != self.plan.cloud_digest:
+            digests = f"the plan is for {self.plan.cloud_digest[:12]}, the cloud is {cloud.digest[:12]}"
+            unasked = [f"could not ask {problem.where}: {problem.what}" for problem in cloud.problems]
             raise PlanRefused(
-                "the plan is stale: the cloud has changed since it was discovered",
+                "the plan is stale: the cloud is not as it was when the plan was made",
                 where=self.plan.cloud,
-                evidence=f"the plan is for {self.plan.cloud_digest[:12]}, the cloud is {cloud.digest[:12]}",
+                evidence="\n".join([digests, *self._finished(), *unasked]),
                 remedy="discover, check and plan again; nothing was changed",
             )
         return cloud
+
+    def _finished(self) -> list[str]:
+        """Return which runs of this plan are done: then it is no wonder that the cloud has changed."""
+        from skipstone.run.directory import runs_of
+        from skipstone.run.state import RunState
+
+        views = [run.view() for run in runs_of(self.settings.runs, self.plan) if run.begun]
+        return [
+            f"run {view.run} has carried this plan out, until {view.ended:%Y-%m-%d %H:%M} UTC"
+            for view in views
+            if view.state is RunState.DONE
+        ]
 
     @contextmanager
     def _measured(self, directory: "RunDirectory", cloud: "Cloud | None") -> Iterator[None]:

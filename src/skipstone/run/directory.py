@@ -84,27 +84,32 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
     return exact[0]
 
 
+def runs_of(runs: Path, plan: Plan) -> list[RunDirectory]:
+    """Return the runs of a plan, the first one first; some may not have begun."""
+    pattern = re.compile(rf"{re.escape(escaped(plan.id))}-(\d+)")
+    found = ((match, path) for path in runs.glob("*") if (match := pattern.fullmatch(path.name)))
+    return [RunDirectory(path) for _, path in sorted((int(match[1]), path) for match, path in found)]
+
+
 def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     """Return the run that applying a plan goes on with: its last unfinished one, or a new one.
 
     ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
     version of this plan.
     """
-    stem = escaped(plan.id)
-    numbers = sorted(
-        int(match[1])
-        for path in runs.glob(f"{stem}-*")
-        if (match := re.fullmatch(rf"{re.escape(stem)}-(\d+)", path.name))
-    )
-    if numbers and not fresh:
-        last = RunDirectory(runs / f"{stem}-{numbers[-1]}")
-        if not last.begun:
-            return last
-        view = last.view()
-        if view.state is not RunState.DONE:
-            _expect_same(view, plan, last)
-            return last
-    return RunDirectory(runs / f"{stem}-{(numbers[-1] if numbers else 0) + 1}")
+    earlier = runs_of(runs, plan)
+    number = int(earlier[-1].run.rpartition("-")[2]) + 1 if earlier else 1
+    new = RunDirectory(runs / f"{escaped(plan.id)}-{number}")
+    if not earlier or fresh:
+        return new
+    last = earlier[-1]
+    if not last.begun:
+        return last
+    view = last.view()
+    if view.state is RunState.DONE:
+        return new
+    _expect_same(view, plan, last)
+    return last
 
 
 def _expect_same(view: RunView, plan: Plan, run: RunDirectory) -> None:

@@ -19,9 +19,9 @@ class Patience:
 
     ``retries`` are the pauses before each further attempt at a step whose failures are transient;
     ``silence`` is how long a host that does not answer is asked again, beyond the deadline of what it does;
-    ``pause`` is the first wait between two such questions, doubled up to ``longest_pause``; ``watch`` is how
-    long one question about a job waits on the host for news, ``first_watch`` how long its submission does, which
-    is over before the journal says that the host has the job; ``grace`` is what the connection may add.
+    ``pause`` is the first wait between two such questions, doubled up to ``longest_pause``. One question
+    about a job waits ``watch`` on the host for news, and its submission only ``first_watch``, for the journal
+    does not say before its end that the host has the job; ``grace`` is what the connection may add.
     """
 
     retries: tuple[float, ...] = (5, 15, 45)

@@ -9,7 +9,6 @@ import socket
 from typing import Any
 
 from skipstone.cloud.command import OPERATOR, Transport
-from skipstone.errors import InputError
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import plan_digest
 from skipstone.run.directory import RunDirectory
@@ -54,8 +53,8 @@ class Runner:
     async def run(self, *, until: str | None = None) -> RunView:
         """Carry the plan out, from where the journal ends, and return where the run then stands.
 
-        ``until`` names the last stage to carry out. Raise InputError where there is no such stage, RunStopped
-        where the journal cannot be written. A failed step is no exception: the view says so.
+        ``until`` names the last stage to carry out, which the plan has. Raise RunStopped where the journal
+        cannot be written. A failed step is no exception: the view says so.
         """
         stages = self._stages(until)
         self._begin()
@@ -104,8 +103,6 @@ class Runner:
 
     def _stages(self, until: str | None) -> list[list[Node]]:
         names = [stage.name for stage in self._plan.stages]
-        if until is not None and until not in names:
-            raise InputError(f"the plan has no stage {until!r}", remedy=f"its stages are: {', '.join(names)}")
         last = len(names) if until is None else names.index(until) + 1
         return [[Node(step.id, step.needs) for step in stage.steps] for stage in self._plan.stages[:last]]
 

@@ -168,9 +168,8 @@ def test_armed_faults_act_at_their_point_only(path: Path, monkeypatch: pytest.Mo
 
 
 def test_every_move_has_a_reason_and_every_state_can_be_reached() -> None:
-    assert all(move.reason for move in STEP_MOVES.values()) and all(
-        move.reason for move in RUN_MOVES.values()
-    )
+    assert all(move.reason for move in STEP_MOVES.values())
+    assert all(move.reason for move in RUN_MOVES.values())
     assert {move.to for move in STEP_MOVES.values()} | {StepState.PENDING} == set(StepState)
     assert {move.to for move in RUN_MOVES.values()} | {RunState.NEW} == set(RunState)
 
