@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +16,16 @@ from skipstone.errors import HostUnreachable
 
 Facts = Mapping[str, Any]
 """A script's answer: name of a fact -> its value, without what could not be asked."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: facts, a problem for each question that could not be asked, and when (our clock)."""
+
+    facts: Facts
+    problems: tuple[Problem, ...]
+    begun: float
+    ended: float
 
 
 def script(name: str, argument: JsonValue) -> str:
@@ -38,6 +50,13 @@ def _source(name: str) -> str:
     return "".join(line for line in lines if not line.startswith("from skipstone."))
 
 
+_REMEDIES = {
+    Asked.DATABASE: "see that MariaDB runs and root can use its socket (`mariadb -e 'SELECT 1'`)",
+    Asked.BROKER: "see that RabbitMQ runs (`rabbitmqctl status`)",
+    Asked.PACKAGES: "try the command on the host, and discover again",
+}
+
+
 class Silence(Exception):  # noqa: N818 - reads as what happened
     """No answer came; ``problem`` says why."""
 
@@ -48,27 +67,41 @@ class Silence(Exception):  # noqa: N818 - reads as what happened
 
 async def ask(
     transport: Transport, host: str, name: str, argument: JsonValue, *, about: Asked, deadline: float
-) -> tuple[Facts, list[Problem]]:
-    """Run a script on a host; return its facts, and a problem for each question it could not ask.
+) -> Reply:
+    """Run a script on a host, and return its reply.
 
     Raise Silence where no answer came at all.
     """
-    try:
-        outcome = await transport.run(Command(host, script(name, argument)), deadline=deadline)
-    except HostUnreachable as error:
-        said = Problem(
-            asked=Asked.SSH, where=host, what=error.what, evidence=error.evidence, remedy=error.remedy
-        )
-        raise Silence(said) from error
+    outcome = await _run(transport, Command(host, script(name, argument)), deadline)
+    ended = time.time()
     try:
         facts = json.loads(outcome.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError) as error:
         raise Silence(_no_answer(host, name, outcome, about)) from error
-    problems = [
-        Problem(asked=about, where=host, what=f"could not find out: {p['name']}", evidence=p["evidence"])
-        for p in facts.pop("problems")
-    ]
-    return facts, problems
+    problems = tuple(_problem(host, about, said) for said in facts.pop("problems"))
+    return Reply(facts, problems, ended - outcome.seconds, ended)
+
+
+async def greet(transport: Transport, host: str) -> None:
+    """Open a session with a host, so that later questions find it; raise Silence where none can be had."""
+    await _run(transport, Command(host, "true"), 60)
+
+
+async def _run(transport: Transport, command: Command, deadline: float) -> Outcome:
+    try:
+        return await transport.run(command, deadline=deadline)
+    except HostUnreachable as error:
+        said = Problem(
+            asked=Asked.SSH, where=command.host, what=error.what, evidence=error.evidence, remedy=error.remedy
+        )
+        raise Silence(said) from error
+
+
+def _problem(host: str, about: Asked, said: Mapping[str, str]) -> Problem:
+    what = f"could not find out: {said['name'].replace('_', ' ')}"
+    return Problem(
+        asked=about, where=host, what=what, evidence=said["evidence"], remedy=_REMEDIES.get(about, "")
+    )
 
 
 def _no_answer(host: str, name: str, outcome: Outcome, about: Asked) -> Problem:

@@ -49,7 +49,10 @@ class Unit(Fact):
 
 
 class ConfigFile(Fact):
-    """One configuration file: hash of the original bytes, and its text with every secret masked."""
+    """One configuration file: hash of the original bytes, and its text without comments and secrets.
+
+    ``text`` is None for keys, binary files and what is too large or of no interest: only the hash is known.
+    """
 
     path: str
     sha256: str
@@ -106,18 +109,26 @@ class Host(Fact):
 
 
 class Table(Fact):
-    """Rows of one table; ``soft_deleted`` is None where the table has no ``deleted`` column."""
+    """Rows of one table: counted, or the server's estimate where ``exact`` is false (very large tables).
+
+    ``soft_deleted`` is None where the table does not keep deleted rows, or could not be counted in time.
+    """
 
     name: str
     rows: int
+    exact: bool = True
     soft_deleted: int | None = None
 
 
 class Database(Fact):
-    """One database: schema heads as found (alembic revisions, or ``migrate:86``), sizes in bytes."""
+    """One database: schema heads as found (alembic revisions, or ``migrate:86``), sizes in bytes.
+
+    ``known_as`` is the catalog's name for it (``nova_cell0``), whatever it is called here; None is ``name``.
+    """
 
     name: str
     service: str
+    known_as: str | None = None
     heads: tuple[str, ...]
     size: int
     charset: str
@@ -232,15 +243,15 @@ class Role(Fact):
 
 
 class Counts(Fact):
-    """How many rows the APIs list, for what has no model of its own."""
+    """How many items the APIs list, for what has no model of its own; None is not known."""
 
-    projects: int = 0
-    users: int = 0
-    images: int = 0
-    flavors: int = 0
-    ports: int = 0
-    routers: int = 0
-    floating_ips: int = 0
+    projects: int | None = None
+    users: int | None = None
+    images: int | None = None
+    flavors: int | None = None
+    ports: int | None = None
+    routers: int | None = None
+    floating_ips: int | None = None
 
 
 class Asked(StrEnum):
@@ -303,13 +314,14 @@ class Cloud(Fact):
         """Hash of what a plan depends on.
 
         Hosts, their operating system, package versions, units, configuration, schema heads and endpoints
-        count; heartbeats, row counts, free memory and users' instances come and go, and do not.
+        count; heartbeats, row counts, free memory and users' instances come and go, and do not. Neither do
+        files whose text is not known: keystone's keys rotate.
         """
         parts = [
             self.model_dump_json(include={"name", "release", "services", "endpoints", "roles"}),
             *(
                 host.model_dump_json(include={"name", "address", "groups", "os", "packages", "apt_sources"})
-                + "".join(f"{file.path} {file.sha256}" for file in host.config_files)
+                + "".join(f"{file.path} {file.sha256}" for file in host.config_files if file.text is not None)
                 + "".join(f"{unit.name} {unit.load} {unit.enabled}" for unit in host.units)
                 for host in self.hosts
             ),

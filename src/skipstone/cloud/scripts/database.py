@@ -1,8 +1,11 @@
 """What a database server holds: version, settings, schema heads, sizes, rows, the catalog's data questions.
 
-Asked through root's socket, in read-only transactions. Argument: ``databases`` (name -> the catalog's name
-for it), ``conditions`` (catalog's name -> id -> SQL that counts), ``variables``, ``exact_below`` (rows, by
-estimate, up to which a table is counted), ``seconds`` (for one statement).
+Asked through root's socket, in read-only transactions. Two lists that no API gives come along: the versions
+of nova's services, and the heat stacks of all projects.
+
+Argument: ``databases`` (name -> the catalog's name for it), ``conditions`` (catalog's name -> id -> SQL that
+counts), ``variables``, ``exact_below`` (rows, by estimate, up to which a table is counted), ``seconds`` (for
+one statement).
 """
 # ruff: noqa: S608 - names are quoted by name() and literals(), queries are the catalog's
 
@@ -175,6 +178,16 @@ def nova_services(client: Client, database: str) -> list[dict[str, Any]]:
     return [{"host": host, "binary": binary, "version": int(version)} for host, binary, version in rows]
 
 
+def heat_stacks(client: Client, database: str) -> list[dict[str, str]]:
+    """Return the live stacks, nested ones apart: heat's policy lets nobody list those of all projects."""
+    rows = client.rows(
+        "SELECT id, name, CONCAT(action, '_', status) FROM stack"
+        " WHERE deleted_at IS NULL AND owner_id IS NULL ORDER BY 2, 1",
+        database,
+    )
+    return [{"id": identifier, "name": name, "status": status} for identifier, name, status in rows]
+
+
 def count(client: Client, database: str, query: str) -> int | None:
     """Return the number that a query counts; None where this schema has not what it asks about."""
     try:
@@ -194,6 +207,8 @@ def ask_database(
     if found["known_as"] == "nova":
         services = answer.attempt(f"services of {database}", lambda: nova_services(client, database))
         answer.facts["nova_services"].extend(services or [])
+    if found["known_as"] == "heat":
+        answer.ask("heat_stacks", lambda: heat_stacks(client, database))
     for identifier, query in wanted["conditions"].get(found["known_as"], {}).items():
         question = functools.partial(count, client, database, query)
         number = answer.attempt(f"condition {identifier} in {database}", question)

@@ -56,7 +56,9 @@ def filesystems() -> list[dict[str, Any]]:
     for line in Path("/proc/self/mounts").read_text().splitlines():
         device, escaped = line.split()[:2]
         mount = escaped.encode().decode("unicode_escape")
-        if mount != "/" and not device.startswith("/dev/") and ":" not in device:
+        if mount.startswith("/run/") or (
+            mount != "/" and not device.startswith("/dev/") and ":" not in device
+        ):
             continue
         try:
             usage, number = os.statvfs(mount), Path(mount).stat().st_dev
@@ -119,6 +121,8 @@ def units(patterns: list[str]) -> list[dict[str, str]]:
     found = {}
     for block in shown.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if fields["LoadState"] == "not-found":  # some other unit only names it
+            continue
         name = fields["Id"].rpartition(".service")[0]
         found[name] = {
             "name": name,
