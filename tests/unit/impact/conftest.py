@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from fake_cloud import FakeCloud, served
+
+from tests.unit.impact.fake_cloud import FakeCloud, served
 
 
 @pytest.fixture

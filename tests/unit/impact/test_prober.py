@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from fake_cloud import FakeCloud, clouds_file
 
 from skipstone.errors import SkipstoneError
 from skipstone.impact.credentials import CloudAccess
@@ -15,6 +14,7 @@ from skipstone.impact.prober import Prober
 from skipstone.impact.recording import Recording
 from skipstone.impact.sample import Kind
 from skipstone.impact.spec import ApiTarget, InstanceTarget, ProbeSpec
+from tests.unit.impact.fake_cloud import FakeCloud, clouds_file
 
 PATHS = {
     "keystone": "identity",

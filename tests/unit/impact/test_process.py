@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_cloud import FakeCloud, clouds_file
-from test_prober import spec_of
 
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.impact.__main__ import main
 from skipstone.impact.measurement import measure
 from skipstone.impact.process import LOG, SPEC, running, start_probes, stop_probes
+from tests.unit.impact.fake_cloud import FakeCloud, clouds_file
+from tests.unit.impact.test_prober import spec_of
 
 
 def wait_until(true: Callable[[], object]) -> None:

@@ -1,0 +1,50 @@
+"""``skipstone report``: the report of a run, as a page, as JSON and in the terminal."""
+
+from pathlib import Path
+
+import click
+
+from skipstone.errors import ExitCode
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  skipstone report                                    the summary of the latest run
+  skipstone report -o report.html --json report.json
+  skipstone report RUN --json - | jq .summary
+"""
+)
+@click.argument("run", required=False)
+@click.option("-o", "--output", type=FILE, help="Write one HTML page that works offline.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write JSON; - prints it.")
+@click.option("--state-dir", type=FILE, help="Where runs are kept.  [default: the settings' state_dir]")
+def report(run: str | None, *, output: Path | None, json_file: Path | None, state_dir: Path | None) -> int:
+    """Write the report of RUN: times, outages, replies lost; of the latest where none is named.
+
+    A run that is still going on is reported as far as it got.
+    """
+    from rich.console import Console
+
+    from skipstone.run.directory import find_run
+    from skipstone.settings import load_settings
+    from skipstone.views.page import write_page
+    from skipstone.views.report import build_report, write_json
+    from skipstone.views.summary import show_summary
+
+    runs = state_dir / "runs" if state_dir else load_settings().runs
+    found = build_report(find_run(runs, run))
+    if output:
+        write_page(found, output)
+    if json_file == Path("-"):
+        click.echo(found.model_dump_json(indent=1))
+        return ExitCode.DONE
+    if json_file:
+        write_json(found, json_file)
+    console = Console(highlight=False)
+    console.print(show_summary(found))
+    for path in filter(None, (output, json_file)):
+        console.print(f"written: {path}", soft_wrap=True)
+    return ExitCode.DONE

@@ -1,0 +1,57 @@
+"""The report as one HTML page: it needs no network, and reads well in print and in the dark."""
+
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from skipstone.views.duration import duration
+from skipstone.views.report import Report, write_text
+from skipstone.views.timeline import draw
+from skipstone.views.verification import WORDS, describe
+
+
+def write_page(report: Report, path: Path) -> None:
+    """Write the page; raise InputError where that is not possible."""
+    write_text(path, render(report))
+
+
+def render(report: Report) -> str:
+    """Return the page."""
+    pages = Environment(
+        loader=PackageLoader("skipstone.views"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"span": span, "moment": moment, "megabytes": megabytes, "describe": describe}
+    template = pages.get_template("report.html.j2")
+    weights = {weight: word for weight, (word, _) in WORDS.items()}
+    return template.render(report=report, timeline=draw(report), weights=weights, excuses=_excuses(report))
+
+
+def _excuses(report: Report) -> list[str]:
+    """Return a line for every probe that could not ask, with the reasons and how often."""
+    return [
+        f"{stream.name} {stream.kind}: {reason} ({count})"
+        for stream in (report.impact.apis if report.impact else ())
+        for reason, count in stream.excuses.items()
+    ]
+
+
+def span(seconds: float | None, nothing: str = "none") -> str:
+    """Return a duration in words; None was not measured."""
+    if seconds is None:
+        return "not measured"
+    return duration(seconds) if seconds else nothing
+
+
+def moment(when: datetime | None) -> str:
+    """Return a time as people write it, in UTC."""
+    return f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else "not yet"
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MiB."""
+    return f"{size / 2**20:.0f} MiB"

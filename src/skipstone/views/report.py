@@ -1,0 +1,246 @@
+"""The report of a run: what was done and when, what users felt, and what the cloud looks like after it.
+
+One object, ``Report``, becomes ``report.json``, the HTML page and the summary in the terminal, so that they
+cannot disagree. What was not measured is None, never zero.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from skipstone.checks.finding import Finding
+from skipstone.cloud.model import Fact
+from skipstone.errors import InputError
+from skipstone.impact.measurement import Impact, measure
+from skipstone.impact.outage import Stream
+from skipstone.impact.recording import FILE
+from skipstone.impact.sample import Kind as Asked
+from skipstone.impact.verification import Look, Subject, Verification, compare, load_look
+from skipstone.run.directory import RunDirectory
+from skipstone.run.journal import read_events
+from skipstone.run.runview import RunView, StageView, StepView
+from skipstone.run.state import Kind, RunState, StepState
+
+BEFORE = "before.json"
+AFTER = "after.json"
+"""The looks of ``verify`` in a run's directory, where they were taken."""
+
+
+class StepReport(Fact):
+    """What became of one step; ``seconds`` is from its beginning to its end, over all its attempts."""
+
+    id: str
+    title: str
+    host: str
+    impact: str
+    state: StepState
+    attempts: int
+    began: datetime | None
+    ended: datetime | None
+    seconds: float
+    estimate: int
+    rebooted: bool
+    error: str
+
+
+class StageReport(Fact):
+    """What became of one stage; ``seconds`` is 0 where it has not ended."""
+
+    name: str
+    title: str
+    state: StepState
+    began: datetime | None
+    ended: datetime | None
+    seconds: float
+    estimate: int
+    steps: tuple[StepReport, ...]
+
+
+class RunReport(Fact):
+    """What became of the run; ``seconds`` is all from its beginning to its end, pauses included."""
+
+    id: str
+    cloud: str
+    source: str
+    target: str
+    state: RunState
+    reason: str
+    who: str
+    began: datetime | None
+    ended: datetime | None
+    seconds: float
+    estimate: int
+    sittings: int
+    point_of_no_return: str | None
+    stages: tuple[StageReport, ...]
+
+
+class ServiceVersions(Fact):
+    """The newest version that one API announced before and after; None where it was not asked."""
+
+    service: str
+    before: str | None
+    after: str | None
+
+
+class Summary(Fact):
+    """The figures that matter most; seconds. None is: not measured.
+
+    Outages are of any API; ``longest_gap`` and ``replies_lost`` are of any instance's pings.
+    """
+
+    total: float
+    longest_read_outage: float | None
+    longest_write_outage: float | None
+    longest_gap: float | None
+    replies_lost: int | None
+    replies_asked: int | None
+    instances_rebooted: int | None
+    losses: int | None
+
+
+class Report(Fact):
+    """All there is to say about a run."""
+
+    format: Literal[1] = 1
+    summary: Summary
+    run: RunReport
+    findings: tuple[Finding, ...]
+    versions: tuple[ServiceVersions, ...]
+    impact: Impact | None
+    verification: Verification | None
+
+
+def build_report(directory: RunDirectory) -> Report:
+    """Return the report of a run, which may still be going on.
+
+    Raise InputError where the journal or a recording cannot be read.
+    """
+    run = _run(directory.view())
+    impact = measure(directory.impact) if (directory.impact / FILE).exists() else None
+    before, after = _look(directory.path / BEFORE), _look(directory.path / AFTER)
+    verification = compare(before, after) if before and after else None
+    return Report(
+        summary=_summary(run, impact, verification),
+        run=run,
+        findings=_findings(directory),
+        versions=_versions(before, after),
+        impact=impact,
+        verification=verification,
+    )
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Write ``report.json``; raise InputError where that is not possible."""
+    write_text(path, report.model_dump_json(indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file; raise InputError where that is not possible."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise InputError("this file cannot be written", where=str(path), evidence=str(fault)) from fault
+
+
+def _run(view: RunView) -> RunReport:
+    last = max((step.ended for step in view.steps() if step.ended), default=view.began)
+    ended = view.ended or last
+    return RunReport(
+        id=view.run,
+        cloud=view.cloud,
+        source=view.source,
+        target=view.target,
+        state=view.state,
+        reason=view.reason,
+        who=view.who,
+        began=view.began,
+        ended=ended,
+        seconds=_seconds(view.began, ended),
+        estimate=view.estimate,
+        sittings=view.sittings,
+        point_of_no_return=view.point_of_no_return,
+        stages=tuple(_stage(stage) for stage in view.stages),
+    )
+
+
+def _stage(stage: StageView) -> StageReport:
+    return StageReport(
+        name=stage.name,
+        title=stage.title,
+        state=stage.state,
+        began=stage.began,
+        ended=stage.ended,
+        seconds=stage.seconds,
+        estimate=stage.estimate,
+        steps=tuple(_step(step) for step in stage.steps),
+    )
+
+
+def _step(step: StepView) -> StepReport:
+    return StepReport(
+        id=step.id,
+        title=step.title,
+        host=step.host,
+        impact=step.impact,
+        state=step.state,
+        attempts=step.attempt,
+        began=step.began,
+        ended=step.ended,
+        seconds=_seconds(step.began, step.ended),
+        estimate=step.estimate,
+        rebooted=step.rebooted,
+        error=step.error,
+    )
+
+
+def _seconds(began: datetime | None, ended: datetime | None) -> float:
+    return (ended - began).total_seconds() if began and ended else 0.0
+
+
+def _findings(directory: RunDirectory) -> tuple[Finding, ...]:
+    """Return the findings that the plan was reviewed with."""
+    started = next(
+        (event for event in read_events(directory.journal) if event.kind is Kind.RUN_STARTED), None
+    )
+    found = started.payload["plan"].get("findings", ()) if started else ()
+    return tuple(Finding.model_validate(finding) for finding in found)
+
+
+def _look(path: Path) -> Look | None:
+    return load_look(path) if path.exists() else None
+
+
+def _versions(before: Look | None, after: Look | None) -> tuple[ServiceVersions, ...]:
+    old, new = _said(before), _said(after)
+    return tuple(
+        ServiceVersions(service=name, before=old.get(name), after=new.get(name))
+        for name in dict.fromkeys([*old, *new])
+    )
+
+
+def _said(look: Look | None) -> dict[str, str]:
+    things = look.things if look else ()
+    return {thing.name: thing.facts["version"] for thing in things if thing.subject is Subject.API}
+
+
+def _summary(run: RunReport, impact: Impact | None, verification: Verification | None) -> Summary:
+    streams = impact.apis if impact else ()
+    instances = impact.instances if impact else ()
+    pings = [instance.ping for instance in instances if instance.ping]
+    booted = [instance for instance in instances if instance.boots]
+    return Summary(
+        total=run.seconds,
+        longest_read_outage=_longest(one for one in streams if one.kind is Asked.READ),
+        longest_write_outage=_longest(one for one in streams if one.kind is Asked.WRITE),
+        longest_gap=max((ping.longest_gap for ping in pings), default=None),
+        replies_lost=sum(ping.bad for ping in pings) if pings else None,
+        replies_asked=sum(ping.asked for ping in pings) if pings else None,
+        instances_rebooted=len({one.id for one in booted if one.rebooted}) if booted else None,
+        losses=len(verification.losses) if verification else None,
+    )
+
+
+def _longest(streams: Iterable[Stream]) -> float | None:
+    return max((stream.longest for stream in streams if stream.asked), default=None)
