@@ -281,7 +281,7 @@ class Cloud(Fact):
     name: str
     taken_at: datetime
     skipstone: str
-    release: str | None
+    release: str | None = None
     hosts: tuple[Host, ...]
     services: tuple[str, ...] = ()
     database_servers: tuple[DatabaseServer, ...] = ()

@@ -1,139 +1,19 @@
-"""A real sshd of our own, on a loopback port, with its own keys."""
+"""What the tests of the transport and of discovery share."""
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from skipstone.cloud.inventory import Group, Inventory, InventoryHost
-
-
-@dataclass(frozen=True)
-class Sshd:
-    """A running sshd: its port, the client's key, and the known_hosts that trusts it."""
-
-    port: int
-    key: Path
-    known_hosts: Path
-    config: Path
-    process: "subprocess.Popen[bytes]"
-
-    def inventory(self, **changes: object) -> Inventory:
-        entry: dict[str, object] = {
-            "name": "h1",
-            "address": "127.0.0.1",
-            "port": self.port,
-            "user": "root",
-            "key_file": self.key,
-            "groups": (Group.CONTROL,),
-            **changes,
-        }
-        host = InventoryHost.model_validate(entry)
-        return Inventory(name="test", path=Path("inventory.yaml"), hosts=(host,), ssh_config=self.config)
-
-    def kill_sessions(self) -> None:
-        """Kill the processes that serve connections; the listener goes on."""
-        listing = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        for pid in listing.stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
-
-
-def new_key(path: Path) -> Path:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True, timeout=20)
-    return path
-
-
-def unused_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-def find_sshd(cache: Path) -> tuple[str, dict[str, str]]:
-    """Return sshd's path and environment; unpack Debian's package, uninstalled, where there is none."""
-    if Path("/usr/sbin/sshd").exists():
-        return "/usr/sbin/sshd", {}
-    apt = shutil.which("apt-get")
-    if apt is None:
-        pytest.skip("no sshd on this machine")
-    fetched = subprocess.run(
-        [apt, "-q", "download", "openssh-server", "libwrap0"],
-        cwd=cache,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    if fetched.returncode != 0:
-        pytest.skip("no sshd on this machine, and its package cannot be fetched")
-    for package in cache.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", str(package), str(cache)], check=True, timeout=60)
-    library = next(cache.rglob("libwrap.so.0")).parent
-    return str(cache / "usr/sbin/sshd"), {"LD_LIBRARY_PATH": str(library)}
-
-
-@contextmanager
-def running_sshd(program: tuple[str, dict[str, str]], place: Path, *options: str) -> Iterator[Sshd]:
-    path, environment = program
-    host_key, key = new_key(place / "host_key"), new_key(place / "key")
-    port = unused_port()
-    shutil.copy(f"{key}.pub", place / "authorized_keys")
-    (place / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nStrictModes no\nUsePAM no\n"
-        f"AuthorizedKeysFile {place}/authorized_keys\nPermitRootLogin yes\n" + "\n".join(options) + "\n"
-    )
-    known_hosts = place / "known_hosts"
-    algorithm, public = Path(f"{host_key}.pub").read_text().split()[:2]
-    known_hosts.write_text(f"[127.0.0.1]:{port} {algorithm} {public}\n")
-    config = place / "ssh_config"
-    config.write_text(f"Host *\n  UserKnownHostsFile {known_hosts}\n  IdentityAgent none\n")
-    # sshd wants a user and a directory of its own; a mount namespace gives them without touching this machine
-    (place / "passwd").write_text(
-        Path("/etc/passwd").read_text() + "sshd:x:64998:65534::/run/sshd:/usr/sbin/nologin\n"
-    )
-    script = 'mount --bind "$1" /etc/passwd && mkdir -p /run/sshd && shift && exec "$@"'
-    daemon = [path, "-D", "-E", str(place / "sshd.log"), "-f", str(place / "sshd_config")]
-    process = subprocess.Popen(
-        ["unshare", "-m", "sh", "-c", script, "sh", str(place / "passwd"), *daemon],
-        env={**os.environ, **environment},
-    )
-    try:
-        wait_for(port, process, place / "sshd.log")
-        yield Sshd(port, key, known_hosts, config, process)
-    finally:
-        process.kill()
-        process.wait(timeout=10)
-
-
-def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(100):
-        if process.poll() is not None:
-            pytest.fail(f"sshd ended: {log.read_text()}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("sshd does not listen")
+from tests.unit.cloud.sshd import PROGRAM, Sshd, new_key, running_sshd, unused_port
 
 
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if os.getuid() != 0:
-        pytest.skip("sshd is run as root")
-    program = find_sshd(tmp_path_factory.mktemp("sshd-package"))
-    with running_sshd(program, tmp_path_factory.mktemp("sshd")) as server:
+    if os.getuid() != 0 or not Path(PROGRAM).exists():
+        pytest.skip("needs root and sshd (tools/prepare-machine tests)")
+    with running_sshd(tmp_path_factory.mktemp("sshd")) as server:
         yield server
 
 

@@ -1,0 +1,97 @@
+"""A Cloud on disk: the same back, the same bytes, and no edited file taken for the truth."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from skipstone.cloud.cloudfile import load_cloud, save_cloud
+from skipstone.cloud.model import AptSource, Cloud, ConfigFile, Host, OperatingSystem
+from skipstone.errors import InputError
+
+HOST = Host(
+    name="ctl1",
+    address="10.0.0.1",
+    groups=("control",),
+    reachable=True,
+    os=OperatingSystem(id="debian", version="12", codename="bookworm"),
+    config_files=(
+        ConfigFile(path="/etc/a", sha256="0", size=3, text="[a]\nb = ünï: 'x' \"y\"\n\n\tc\n"),
+        ConfigFile(path="/etc/b", sha256="1", size=3, text="  leads with spaces\nno: yes\n"),
+        ConfigFile(path="/etc/k", sha256="2", size=3, text=None),
+    ),
+    apt_sources=(AptSource(path="/s", suites=("bookworm",), text="deb x bookworm main"),),
+)
+CLOUD = Cloud(
+    name="lab", taken_at=datetime(2026, 1, 2, tzinfo=UTC), skipstone="0", release="zed", hosts=(HOST,)
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cloud.yaml"
+
+
+def refused(path: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        load_cloud(path)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_what_is_saved_is_loaded(path: Path) -> None:
+    save_cloud(CLOUD, path)
+    assert load_cloud(path) == CLOUD
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_same_cloud_gives_the_same_bytes(path: Path) -> None:
+    save_cloud(CLOUD, path)
+    first = path.read_bytes()
+    save_cloud(load_cloud(path), path)
+    assert path.read_bytes() == first
+    assert [entry.name for entry in path.parent.iterdir()] == ["cloud.yaml"]
+
+
+def test_an_edited_file_is_refused(path: Path) -> None:
+    save_cloud(CLOUD, path)
+    path.write_text(path.read_text().replace("release: zed", "release: yoga"))
+    error = refused(path)
+    assert error.what.startswith("this file was edited")
+    assert error.where == f"{path}:1: digest"
+
+
+def test_what_changes_by_itself_may_change(path: Path) -> None:
+    save_cloud(CLOUD.model_copy(update={"taken_at": datetime(2027, 1, 1, tzinfo=UTC)}), path)
+    assert load_cloud(path).digest == CLOUD.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "what"),
+    [
+        ("format: 1", "format: 2", 2, "this file is of format 2"),
+        ("reachable: true", "reachable: perhaps", 12, "valid boolean"),
+        ("  address: 10.0.0.1\n", "", 8, "this key is missing"),
+        ("release: zed", "release: [", None, "not valid YAML"),
+    ],
+)
+def test_mistakes_are_placed(path: Path, old: str, new: str, line: int | None, what: str) -> None:
+    save_cloud(CLOUD, path)
+    path.write_text(path.read_text().replace(old, new))
+    error = refused(path)
+    assert what in error.what
+    assert error.where.startswith(f"{path}:{line or ''}")
+
+
+def test_another_kind_of_file(path: Path) -> None:
+    path.write_text("name: lab\nhosts: {}\n")
+    assert "not the file of a discovered cloud" in refused(path).what
+
+
+def test_no_file(path: Path) -> None:
+    assert "cannot be read" in refused(path).what
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        save_cloud(CLOUD, tmp_path / "no" / "cloud.yaml")
