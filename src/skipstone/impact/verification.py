@@ -21,11 +21,11 @@ from skipstone.errors import ExitCode, InputError
 class Subject(StrEnum):
     """What is looked at."""
 
-    API = "api"
+    API = "API"
     INSTANCE = "instance"
     NETWORK = "network"
     ROUTER = "router"
-    FLOATING_IP = "floating ip"
+    FLOATING_IP = "floating IP"
     PORT = "port"
     VOLUME = "volume"
     ALLOCATION = "allocation"
@@ -192,7 +192,7 @@ def weigh(subject: Subject, fact: str, before: str | None, after: str | None) ->
         return Weight.EXPLAINABLE
     if subject is Subject.API and fact == "version":
         return Weight.EXPECTED if _numbers(after) > _numbers(before) else Weight.LOSS
-    if fact == "status" and (_WELL.fullmatch(after) or not _WELL.fullmatch(before)):
+    if fact == "status" and _WELL.fullmatch(after):
         return Weight.EXPLAINABLE
     return Weight.LOSS
 

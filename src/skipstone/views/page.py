@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from skipstone.views.duration import duration
 from skipstone.views.report import Report, write_text
 from skipstone.views.timeline import draw
-from skipstone.views.verification import WORDS, describe
+from skipstone.views.verification import WORDS, counted, describe
 
 
 def write_page(report: Report, path: Path) -> None:
@@ -25,7 +25,13 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"span": span, "moment": moment, "megabytes": megabytes, "describe": describe}
+    pages.filters |= {
+        "span": span,
+        "moment": moment,
+        "megabytes": megabytes,
+        "describe": describe,
+        "counted": counted,
+    }
     template = pages.get_template("report.html.j2")
     weights = {weight: word for weight, (word, _) in WORDS.items()}
     return template.render(report=report, timeline=draw(report), weights=weights, excuses=_excuses(report))

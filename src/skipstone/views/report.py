@@ -87,12 +87,14 @@ class ServiceVersions(Fact):
 class Summary(Fact):
     """The figures that matter most; seconds. None is: not measured.
 
-    Outages are of any API; ``longest_gap`` and ``replies_lost`` are of any instance's pings.
+    Outages are of any API; ``outage_open`` says that one was not over when probing ended.
+    ``longest_gap`` and ``replies_lost`` are of any instance's pings.
     """
 
     total: float
     longest_read_outage: float | None
     longest_write_outage: float | None
+    outage_open: bool
     longest_gap: float | None
     replies_lost: int | None
     replies_asked: int | None
@@ -234,6 +236,7 @@ def _summary(run: RunReport, impact: Impact | None, verification: Verification |
         total=run.seconds,
         longest_read_outage=_longest(one for one in streams if one.kind is Asked.READ),
         longest_write_outage=_longest(one for one in streams if one.kind is Asked.WRITE),
+        outage_open=any(not outage.ended for stream in streams for outage in stream.outages),
         longest_gap=max((ping.longest_gap for ping in pings), default=None),
         replies_lost=sum(ping.bad for ping in pings) if pings else None,
         replies_asked=sum(ping.asked for ping in pings) if pings else None,

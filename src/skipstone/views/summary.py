@@ -74,7 +74,8 @@ def _outage(stream: Stream | None) -> tuple[Text, Text]:
     if stream is None or not stream.asked:
         return Text("not measured", DIM), Text("")
     style = BAD if stream.outages else GOOD
-    return Text(span(stream.longest), style), Text(span(stream.total, ""))
+    open_ = "" if all(outage.ended for outage in stream.outages) else ", not over"
+    return Text(span(stream.longest) + open_, style), Text(span(stream.total, ""))
 
 
 def _instances(impact: Impact) -> RenderableType:

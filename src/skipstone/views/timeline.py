@@ -134,7 +134,7 @@ def _clock(seconds: float) -> str:
 
 def _stages(report: Report, axis: Axis) -> Section:
     lanes = [
-        Lane(stage.title, stage.name, (bar,), duration(stage.seconds) if stage.ended else str(stage.state))
+        Lane(stage.title, "", (bar,), duration(stage.seconds) if stage.ended else str(stage.state))
         for stage in report.run.stages
         if (bar := _stage(stage, axis))
     ]
@@ -211,7 +211,9 @@ def _stream(label: str, detail: str, streams: list[Stream], impact: Impact, axis
     longest = max(stream.longest for stream in streams)
     if all(stream.asked == 0 for stream in streams):
         return Lane(label, detail, (), "not measured", bad=False)
-    return Lane(label, detail, tuple(bars), duration(longest) if longest else "no outage", bad=longest > 0)
+    over = all(outage.ended for stream in streams for outage in stream.outages)
+    remark = duration(longest) + ("" if over else ", not over") if longest else "no outage"
+    return Lane(label, detail, tuple(bars), remark, bad=longest > 0)
 
 
 def _outage(stream: Stream, outage: Outage, axis: Axis) -> tuple[datetime, datetime, Style, str]:

@@ -1,12 +1,13 @@
 """A verification in the terminal: what there is, what differs, what was tried."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from skipstone.impact.verification import Difference, Look, Trial, Verification, Weight
+from skipstone.impact.verification import Difference, Look, Subject, Trial, Verification, Weight
 
 WORDS: dict[Weight, tuple[str, str]] = {
     Weight.LOSS: ("lost or changed", "bold red"),
@@ -26,6 +27,11 @@ def describe(difference: Difference) -> str:
     return f"{difference.fact}: {before} → {after}"
 
 
+def counted(counts: Mapping[Subject, int]) -> str:
+    """Return how many there are of each: ``7 APIs, 1 instance``."""
+    return ", ".join(f"{count} {subject}{'' if count == 1 else 's'}" for subject, count in counts.items())
+
+
 def show_verification(verification: Verification) -> RenderableType:
     """Return the whole verification."""
     return Group(*_parts(verification))
@@ -33,15 +39,14 @@ def show_verification(verification: Verification) -> RenderableType:
 
 def show_look(look: Look) -> RenderableType:
     """Return how many things one look saw, and what it could not ask."""
-    subjects = [thing.subject for thing in look.things]
-    seen = ", ".join(f"{subjects.count(subject)} {subject}s" for subject in dict.fromkeys(subjects))
+    seen = counted(Counter(thing.subject for thing in look.things))
     lines = [Text(f"{look.cloud}: {seen or 'nothing seen'}")]
     lines += [Text(f"not asked about {what}s: {why}", style="yellow") for what, why in look.unasked.items()]
     return Group(*lines)
 
 
 def _parts(verification: Verification) -> Iterator[RenderableType]:
-    counts = ", ".join(f"{count} {subject}s" for subject, count in verification.counts.items())
+    counts = counted(verification.counts)
     yield Text(f"compared with {verification.before:%Y-%m-%d %H:%M} UTC: {counts}")
     if verification.differences:
         yield _differences(verification.differences)
