@@ -44,14 +44,14 @@ def to_data(plan: Plan) -> dict[str, Any]:
     data = plan.model_dump(mode="json")
     for stage_data, stage in zip(data["stages"], plan.stages, strict=True):
         for step_data, step in zip(stage_data["steps"], stage.steps, strict=True):
-            step_data["commands"] = commands_of(step)
+            step_data["scripts"] = commands_of(step)
     return {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return, **data}
 
 
 def from_data(data: dict[str, Any], where: str) -> Plan:
     """Build the plan that ``to_data`` wrote; raise PlanRefused where it was changed since."""
     shown = {
-        step.get("id"): step.pop("commands", None)
+        step.get("id"): step.pop("scripts", None)
         for stage in data.get("stages", ())
         for step in stage.get("steps", ())
     }

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from samples import SAMPLES
 
-from skipstone.plan.planfile import ACTS, commands_of
+from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.planfile import ACTS, commands_of, load_plan, save_plan
 from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.registry import STEPS
 from skipstone.steps.step import Reversibility
@@ -39,6 +40,22 @@ def test_a_step_that_only_a_backup_undoes_can_say_how(step: PlaceFile) -> None:
     assert set(commands_of(step)) <= set(ACTS)
     if step.reversibility is Reversibility.FROM_BACKUP and step.reset():
         assert step.revert()
+
+
+def test_a_plan_of_every_kind_of_step_comes_back_from_its_file(tmp_path: Path) -> None:
+    steps = tuple(step.model_copy(update={"id": f"stage.{n}"}) for n, step in enumerate(SAMPLES))
+    plan = Plan(
+        id="p",
+        skipstone="0",
+        strategy="in-place",
+        cloud="lab",
+        cloud_digest="0",
+        source="zed",
+        target="epoxy",
+        stages=(Stage(name="stage", title="All", steps=steps),),
+    )
+    save_plan(plan, tmp_path / "plan.yaml")
+    assert load_plan(tmp_path / "plan.yaml") == plan
 
 
 def run(script: str) -> int:

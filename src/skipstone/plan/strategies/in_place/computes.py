@@ -148,7 +148,8 @@ def finish(layout: Layout) -> Stage:
             )
             for number, command in enumerate(layout.commands(service, Purpose.AFTER_START), start=1)
         )
-    checks = status_checks(layout, "finish")
+    nova = tuple(service for service in layout.services if service.name == "nova")
+    checks = status_checks(layout, "finish", nova)
     waits = tuple(step.id for step in steps)
     return Stage(
         name="finish",

@@ -249,7 +249,11 @@ def _network_agents(layout: Layout, host: Host, steps: list[Step]) -> Step | Non
 
 
 def verify(layout: Layout) -> Stage:
-    """Ask every API for something that its database holds, and wait for every agent that lived before."""
+    """Ask every API for something that its database holds, and wait for every agent that lived before.
+
+    Nova's own upgrade check comes in the last stage: it fails while a compute of the old release lives.
+    """
+    others = tuple(service for service in layout.services if service.name != "nova")
     asks = tuple(
         AskApi(
             id=f"verify.{service.name}",
@@ -264,7 +268,7 @@ def verify(layout: Layout) -> Stage:
     return Stage(
         name="verify",
         title="Verify the control plane",
-        steps=(*asks, *agents_alive(layout, "verify"), *status_checks(layout, "verify", without=("nova",))),
+        steps=(*asks, *agents_alive(layout, "verify"), *status_checks(layout, "verify", others)),
     )
 
 
@@ -296,7 +300,7 @@ def agents_alive(layout: Layout, stage: str) -> tuple[Step, ...]:
     )
 
 
-def status_checks(layout: Layout, stage: str, *, without: tuple[str, ...] = ()) -> tuple[Step, ...]:
+def status_checks(layout: Layout, stage: str, services: tuple[Service, ...]) -> tuple[Step, ...]:
     """Return the services' own upgrade checks, run with the target's code."""
     return tuple(
         CheckStatus(
@@ -309,7 +313,6 @@ def status_checks(layout: Layout, stage: str, *, without: tuple[str, ...] = ()) 
             user=service.user,
             command=command,
         )
-        for service in layout.services
-        if service.name not in without
+        for service in services
         for command in layout.commands(service, Purpose.STATUS_CHECK)
     )
