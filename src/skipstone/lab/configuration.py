@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from skipstone.lab.release import LabRelease, Project
+from skipstone.lab.release import REPORTING, LabRelease, Project
 from skipstone.lab.topology import Node, Topology
 
 TEMPLATES = "templates"
@@ -42,6 +42,15 @@ class Configuration:
                     found[path] = template.render(self._facts(node)).lstrip("\n")
         return found
 
+    def agents(self) -> tuple[str, ...]:
+        """Return every agent that must report, as ``nova-compute on cmp1``."""
+        return tuple(
+            f"{unit} on {node.name}"
+            for node in self.topology.nodes
+            for unit in self.release.units(node.role, self.projects)
+            if unit in REPORTING
+        )
+
     def script(self, name: str, node: Node) -> str:
         """Return the shell script of this name, rendered for a host."""
         return _environment().get_template(f"scripts/{name}.sh").render(self._facts(node))
@@ -66,6 +75,7 @@ class Configuration:
             "node": node,
             "mtu": self.mtu,
             "units": self.release.units(node.role, self.projects),
+            "agents": [unit for unit in REPORTING if unit.startswith("neutron-")],
             "databases": (*DATABASES, *((project.value, project.value) for project in sorted(self.projects))),
             "password": PASSWORD,
             "region": REGION,

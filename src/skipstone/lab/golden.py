@@ -1,7 +1,8 @@
 """The golden cloud: built once from images, configured through consoles and APIs, then kept as a snapshot."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -87,33 +88,31 @@ class Golden:
         begin = datetime.now(UTC)
         controller = next(host for host in hosts if host.node.role is Role.CONTROLLER)
         computes = [host for host in hosts if host.node.role is Role.COMPUTE]
-        with self.progress.step("database, broker, Keystone"):
+        with self._part("database, broker, Keystone"):
             self._script("identity", controller)
+        with self._part("accounts, schemas, services"):
+            accounts = partial(resources.make_accounts, resources.connect(self.place), self.configuration)
+            together([accounts, partial(self._script, "services", controller)])
         cloud = resources.connect(self.place)
-        with self.progress.step("accounts, schemas, services"):
-            together(
-                [
-                    lambda: resources.make_accounts(cloud, self.configuration),
-                    lambda: self._script("services", controller),
-                ]
-            )
-        with self.progress.step("computes, APIs and agents"):
+        with self._part("computes, APIs and agents"):
             together([partial(self._script, "compute", host) for host in computes])
-            wait_agents(cloud, begin)
+            wait_agents(cloud, self.configuration.agents(), begin)
             controller.console(
                 "runuser", "-u", "nova", "--", "nova-manage", "cell_v2", "discover_hosts", timeout=120
             )
-        with self.progress.step("networks, image, instances"):
-            together(
-                [
-                    lambda: resources.make_networks(cloud, self.configuration),
-                    lambda: resources.make_image(cloud, self.guest),
-                ]
-            )
+        with self._part("networks and image"):
+            networks = partial(resources.make_networks, cloud, self.configuration)
+            together([networks, partial(resources.make_image, cloud, self.guest)])
+        with self._part("instances"):
             resources.make_instances(cloud, self.configuration)
         if Project.HEAT in self.configuration.projects:
-            with self.progress.step("a stack"):
+            with self._part("a stack"):
                 resources.make_stack(cloud)
+
+    @contextmanager
+    def _part(self, title: str) -> Iterator[None]:
+        with self.progress.step(title), resources.told(title):
+            yield
 
     def _script(self, name: str, host: Host) -> None:
         text = self.configuration.script(name, host.node)

@@ -111,7 +111,9 @@ class Lab:
         if state is None:
             return LabStatus(place=self._place.root, phase=None, snapshots=names)
         hosts = tuple(_host_status(host) for host in self._hosts(load_topology(state.wanted.topology)))
-        seen = look(resources.connect(self._place)) if state.phase is Phase.UP else Look()
+        seen = Look()
+        if state.phase is Phase.UP:
+            seen = look(resources.connect(self._place), self._configuration(state.wanted).agents())
         return LabStatus(
             place=self._place.root,
             phase=state.phase,
@@ -168,7 +170,7 @@ class Lab:
         golden.make_hosts()
         hosts = self._start(wanted)
         golden.configure(hosts)
-        self._wait_ready(datetime.now(UTC))
+        self._wait_ready(wanted, datetime.now(UTC))
         with self._progress.step("golden cloud kept"):
             self._snapshots.take(golden.name, wanted, hosts)
 
@@ -187,7 +189,7 @@ class Lab:
         self._disk.open()
         running = all(host.leader() for host in self._hosts(load_topology(wanted.topology)))
         self._start(wanted)
-        self._wait_ready(datetime.min.replace(tzinfo=UTC) if running else begin)
+        self._wait_ready(wanted, datetime.min.replace(tzinfo=UTC) if running else begin)
 
     def _start(self, wanted: Wanted) -> list[Host]:
         topology = load_topology(wanted.topology)
@@ -200,9 +202,9 @@ class Lab:
                 host.wait_console()
         return hosts
 
-    def _wait_ready(self, since: datetime) -> None:
+    def _wait_ready(self, wanted: Wanted, since: datetime) -> None:
         with self._progress.step("every API, agent and instance answers"):
-            wait_ready(resources.connect(self._place), since)
+            wait_ready(resources.connect(self._place), self._configuration(wanted).agents(), since)
 
     def _sweep(self) -> None:
         state = load_state(self._place)

@@ -6,7 +6,6 @@ Heartbeats older than the hosts' boot do not count: a restored cloud remembers a
 import contextlib
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from skipstone.errors import LabError
-from skipstone.lab.resources import wait_for
+from skipstone.lab.waiting import fetch, wait_for
 
 READY_SECONDS = 300
 
@@ -61,38 +60,33 @@ class Look(BaseModel):
         ]
 
 
-def fetch(url: str, timeout: float = 4) -> bytes:
-    """Return the body behind a URL, without any proxy; raises OSError."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=timeout) as response:
-        body: bytes = response.read()
-    return body
+def look(cloud: Any, agents: tuple[str, ...], since: datetime | None = None) -> Look:  # noqa: ANN401
+    """Look at the cloud once; never raises for what does not work, but tells it in the answers.
 
-
-def look(cloud: Any, since: datetime | None = None) -> Look:  # noqa: ANN401 - openstacksdk is not typed
-    """Look at the cloud once; never raises for what does not work, but tells it in the answers."""
-    apis = tuple(_apis(cloud))
+    ``agents`` are those that must report, after ``since`` where it is given.
+    """
+    apis = _apis(cloud)
     if not all(answer.well for answer in apis):
         return Look(apis=apis)
     try:
-        return Look(apis=apis, agents=tuple(_agents(cloud, since)), instances=tuple(_instances(cloud)))
+        return Look(apis=apis, agents=_agents(cloud, agents, since), instances=_instances(cloud))
     except Exception as error:  # noqa: BLE001 - an API that falls over between two questions
         return Look(
             apis=(*apis, Answer(name="cloud", well=False, detail=f"{type(error).__name__}: {error}"[:300]))
         )
 
 
-def wait_agents(cloud: Any, since: datetime) -> None:  # noqa: ANN401
+def wait_agents(cloud: Any, agents: tuple[str, ...], since: datetime) -> None:  # noqa: ANN401
     """Wait until every API answers and every agent has reported after ``since``; raises LabError."""
-    _wait(lambda: _agents_unwell(cloud, since))
+    _wait(lambda: _agents_unwell(cloud, agents, since))
 
 
-def wait_ready(cloud: Any, since: datetime) -> Look:  # noqa: ANN401
+def wait_ready(cloud: Any, agents: tuple[str, ...], since: datetime) -> Look:  # noqa: ANN401
     """Wait until all of the cloud is well, instances too; raises LabError with what is not."""
     seen: list[Look] = []
 
     def unwell() -> list[str]:
-        seen[:] = [look(cloud, since)]
+        seen[:] = [look(cloud, agents, since)]
         return seen[0].unwell()
 
     _wait(unwell)
@@ -116,19 +110,19 @@ def _wait(unwell: Any) -> None:  # noqa: ANN401
         ) from error
 
 
-def _agents_unwell(cloud: Any, since: datetime) -> list[str]:  # noqa: ANN401
+def _agents_unwell(cloud: Any, agents: tuple[str, ...], since: datetime) -> list[str]:  # noqa: ANN401
     apis = [answer for answer in _apis(cloud) if not answer.well]
-    return [f"{a.name}: {a.detail}" for a in (apis or _agents(cloud, since)) if not a.well]
+    return [f"{a.name}: {a.detail}" for a in (apis or _agents(cloud, agents, since)) if not a.well]
 
 
-def _apis(cloud: Any) -> Iterable[Answer]:  # noqa: ANN401
+def _apis(cloud: Any) -> tuple[Answer, ...]:  # noqa: ANN401
     try:
         catalog = cloud.service_catalog
     except Exception as error:  # noqa: BLE001 - whatever keystone says or does not say
-        return [Answer(name="identity", well=False, detail=f"{type(error).__name__}: {error}"[:300])]
+        return (Answer(name="identity", well=False, detail=f"{type(error).__name__}: {error}"[:300]),)
     addresses = [(entry["type"], _root(entry)) for entry in catalog if entry.get("endpoints")]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(lambda pair: _ask(*pair), addresses))
+        return tuple(pool.map(lambda pair: _ask(*pair), addresses))
 
 
 def _root(entry: dict[str, Any]) -> str:
@@ -146,7 +140,13 @@ def _ask(name: str, url: str) -> Answer:
     return Answer(name=name, well=True, detail=url)
 
 
-def _agents(cloud: Any, since: datetime | None) -> Iterable[Answer]:  # noqa: ANN401
+def _agents(cloud: Any, expected: tuple[str, ...], since: datetime | None) -> tuple[Answer, ...]:  # noqa: ANN401
+    reported = {answer.name: answer for answer in _reported(cloud, since)}
+    missing = {name: Answer(name=name, well=False, detail="never reported") for name in expected}
+    return tuple((missing | reported).values())
+
+
+def _reported(cloud: Any, since: datetime | None) -> Iterable[Answer]:  # noqa: ANN401
     for service in cloud.compute.services():
         yield _agent(f"{service.binary} on {service.host}", service.state == "up", service.updated_at, since)
     for agent in cloud.network.agents():
@@ -165,10 +165,10 @@ def _agent(name: str, alive: bool, heartbeat: str | None, since: datetime | None
     return Answer(name=name, well=alive and fresh, detail=f"last heartbeat {heartbeat}")
 
 
-def _instances(cloud: Any) -> Iterable[Instance]:  # noqa: ANN401
+def _instances(cloud: Any) -> tuple[Instance, ...]:  # noqa: ANN401
     servers = list(cloud.compute.servers(all_projects=True))
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(_instance, servers))
+        return tuple(pool.map(_instance, servers))
 
 
 def _instance(server: Any) -> Instance:  # noqa: ANN401

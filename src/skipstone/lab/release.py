@@ -9,6 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from skipstone.errors import InputError
 from skipstone.lab.topology import Role
 
+# units that report to the database or to Neutron that they are alive
+REPORTING = frozenset({
+    "cinder-scheduler", "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent",
+    "neutron-openvswitch-agent", "nova-compute", "nova-conductor", "nova-scheduler",
+})  # fmt: skip
+
 
 class Project(StrEnum):
     """A project that the lab can leave out."""

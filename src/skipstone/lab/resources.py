@@ -4,8 +4,8 @@ Made through the APIs from this machine, as anybody would.
 """
 
 import importlib
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from skipstone.lab.access import CLOUD
 from skipstone.lab.configuration import PASSWORD, REGION, Configuration
 from skipstone.lab.place import Place
 from skipstone.lab.release import Project
+from skipstone.lab.waiting import fetch, wait_for
 
 FLAVOR = "m1.nano"
 IMAGE = "tiny"
 ROUTED = "routed"
 STACK = """
-heat_template_version: 2018-08-31
+heat_template_version: "2018-08-31"
 description: proof that stacks survive
 resources:
   secret: {type: "OS::Heat::RandomString", properties: {length: 16}}
@@ -46,25 +47,24 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - openstacksdk is not typed
     return openstack.connection.Connection(config=region)
 
 
-def wait_for(what: str, question: Callable[[], object], deadline: float, pause: float = 1.0) -> None:
-    """Ask until the answer is true; raises LabError with the last failure after ``deadline`` seconds."""
-    end = time.monotonic() + deadline
-    evidence = ""
-    while True:
-        try:
-            if question():
-                return
-        except Exception as error:  # noqa: BLE001 - a service that starts fails in every way there is
-            evidence = f"{type(error).__name__}: {error}"
-        if time.monotonic() > end:
-            raise LabError(f"{what}: not within {deadline:.0f} s", evidence=evidence[-1500:])
-        time.sleep(pause)
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Raise LabError, saying what was attempted, for any error that the client library raises within."""
+    refusals = importlib.import_module("openstack.exceptions").SDKException
+    failures = importlib.import_module("keystoneauth1.exceptions").ClientException
+    try:
+        yield
+    except (refusals, failures) as error:
+        raise LabError(
+            f"{what}: the cloud refused", evidence=str(error), remedy="skipstone lab status"
+        ) from error
 
 
 def make_accounts(cloud: Any, configuration: Configuration) -> None:  # noqa: ANN401
     """Make the service users, their roles, and the catalogue."""
+    controller = configuration.topology.controller.address
+    wait_for("Keystone answers", lambda: fetch(f"http://{controller}:5000/v3"), 60)
     identity = cloud.identity
-    wait_for("Keystone answers", lambda: list(identity.regions()), 60)
     project = identity.create_project(name="service", domain_id="default")
     roles = [identity.find_role("admin", ignore_missing=False)]
     if configuration.release.service_role:
@@ -76,7 +76,7 @@ def make_accounts(cloud: Any, configuration: Configuration) -> None:  # noqa: AN
         for role in roles:
             identity.assign_project_role_to_user(project, user, role)
         service = identity.create_service(name=name, type=kind)
-        url = f"http://{configuration.topology.controller.address}{suffix}"
+        url = f"http://{controller}{suffix}"
         for interface in ("public", "internal", "admin"):
             identity.create_endpoint(service_id=service.id, interface=interface, url=url, region_id=REGION)
     if Project.HEAT in configuration.projects:
@@ -135,31 +135,29 @@ def make_image(cloud: Any, file: Path) -> None:  # noqa: ANN401
 
 
 def make_instances(cloud: Any, configuration: Configuration) -> None:  # noqa: ANN401
-    """Start one instance per compute host on the provider network, and one behind the router.
+    """Start one instance per compute host on the provider network, then one behind the router.
 
     Raises LabError when one does not become active.
     """
-    image = cloud.image.find_image(IMAGE, ignore_missing=False)
-    flavor = cloud.compute.find_flavor(FLAVOR, ignore_missing=False)
     computes = configuration.topology.computes
-    plan = [(f"on-{node.name}", "provider", node.name) for node in computes] + [
-        (ROUTED, ROUTED, computes[0].name)
-    ]
-    servers = []
-    for name, network, host in plan:
-        where = cloud.network.find_network(network, ignore_missing=False)
-        servers.append(
-            cloud.compute.create_server(
-                name=name,
-                image_id=image.id,
-                flavor_id=flavor.id,
-                networks=[{"uuid": where.id}],
-                availability_zone=f"nova:{host}",
-            )
-        )
-    for server in servers:
-        cloud.compute.wait_for_server(server, wait=300, interval=2)
-    _give_address(cloud, servers[-1])
+    # one after the other per host: two at once can hang a compute that has started none yet, as both start
+    # its privsep daemon (seen on Zed: "privsep daemon already running", then nothing)
+    first = [_start_instance(cloud, f"on-{node.name}", "provider", node.name) for node in computes]
+    for server in first:
+        cloud.compute.wait_for_server(server, wait=300, interval=1)
+    routed = _start_instance(cloud, ROUTED, ROUTED, computes[0].name)
+    cloud.compute.wait_for_server(routed, wait=300, interval=1)
+    _give_address(cloud, routed)
+
+
+def _start_instance(cloud: Any, name: str, network: str, host: str) -> Any:  # noqa: ANN401
+    return cloud.compute.create_server(
+        name=name,
+        image_id=cloud.image.find_image(IMAGE, ignore_missing=False).id,
+        flavor_id=cloud.compute.find_flavor(FLAVOR, ignore_missing=False).id,
+        networks=[{"uuid": cloud.network.find_network(network, ignore_missing=False).id}],
+        availability_zone=f"nova:{host}",
+    )
 
 
 def _give_address(cloud: Any, server: Any) -> None:  # noqa: ANN401

@@ -39,4 +39,10 @@ wait $nova
 wait $neutron
 systemctl daemon-reload
 systemctl enable -q{% for unit in units %} {{ unit }}{% endfor %}
-systemctl restart{% for unit in units %} {{ unit }}{% endfor %}
+# an agent that asks before the server listens waits for a whole RPC timeout
+systemctl restart{% for unit in units if unit not in agents %} {{ unit }}{% endfor %}
+for attempt in $(seq 120); do
+    rabbitmqctl -q list_queues name consumers </dev/null | grep -q '^q-l3-plugin.*[1-9]$' && break
+    sleep 1
+done
+systemctl restart{% for unit in units if unit in agents %} {{ unit }}{% endfor %}
