@@ -13,11 +13,23 @@ import yaml
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+PATHS = {
+    "identity": "identity/v3",
+    "image": "image",
+    "placement": "placement",
+    "compute": "compute/v2.1",
+    "network": "network",
+    "volumev3": "volume/v3/" + "p" * 32,
+    "orchestration": "orchestration/v1/" + "p" * 32,
+}
 PROJECT, USER, PASSWORD = "p" * 32, "u" * 32, "secret"
 
 
 class FakeCloud:
-    """``broken`` maps a service to a status that it answers, or to None where it answers nothing."""
+    """``broken`` maps a service to a status that it answers, or to None where it answers nothing.
+
+    ``lists`` are further answers by path and query, for who only reads.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -32,41 +44,48 @@ class FakeCloud:
         self.quotas: dict[str, dict[str, int]] = {}
         self.configs: dict[str, str] = {}
         self.seen: list[tuple[str, str, str]] = []
+        self.lists: dict[str, dict[str, object]] = {}
         self.boot = "0f3c7a1e-boot-one"
         self.booted = datetime.now(UTC)
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._switch])
-        add = app.router.add_route
-        add("GET", "/", self._guest)
-        add("GET", "/identity/v3", self._discovery)
-        add("GET", "/identity/", self._discovery)
-        add("POST", "/identity/v3/auth/tokens", self._login)
-        add("GET", "/identity/v3/projects", self._list_projects)
-        add("POST", "/identity/v3/projects", self._make_project)
-        add("PATCH", "/identity/v3/projects/{id}", self._patch_project)
-        add("DELETE", "/identity/v3/projects/{id}", self._delete_project)
-        add("GET", "/image/v2/images", self._list_images)
-        add("POST", "/image/v2/images", self._make_image)
-        add("PATCH", "/image/v2/images/{id}", self._patch_image)
-        add("DELETE", "/image/v2/images/{id}", self._delete_image)
-        add("GET", "/placement/resource_providers", self._empty("resource_providers"))
-        add("PUT", "/placement/traits/{name}", self._put_trait)
-        add("DELETE", "/placement/traits/{name}", self._delete_trait)
-        add("GET", "/compute/v2.1/servers", self._empty("servers"))
-        add("POST", "/compute/v2.1/os-keypairs", self._make_keypair)
-        add("DELETE", "/compute/v2.1/os-keypairs/{name}", self._delete_keypair)
-        add("GET", "/network/v2.0/networks", self._empty("networks"))
-        add("PUT", "/network/v2.0/quotas/{id}", self._put_quota)
-        add("DELETE", "/network/v2.0/quotas/{id}", self._delete_quota)
-        add("GET", "/volume/v3/{project}/volumes", self._empty("volumes"))
-        add("PUT", "/volume/v3/{project}/os-quota-sets/{id}", self._put_quota)
-        add("DELETE", "/volume/v3/{project}/os-quota-sets/{id}", self._delete_quota)
-        add("GET", "/orchestration/v1/{project}/stacks", self._empty("stacks"))
-        add("GET", "/orchestration/v1/{project}/software_configs", self._list_configs)
-        add("POST", "/orchestration/v1/{project}/software_configs", self._make_config)
-        add("DELETE", "/orchestration/v1/{project}/software_configs/{id}", self._delete_config)
+        for method, path, handler in self._routes():
+            app.router.add_route(method, path, handler)
         return app
+
+    def _routes(self) -> tuple[tuple[str, str, Handler], ...]:
+        return (
+            ("GET", "/", self._guest),
+            ("GET", "/identity/v3", self._discovery),
+            ("GET", "/identity/", self._discovery),
+            ("POST", "/identity/v3/auth/tokens", self._login),
+            ("GET", "/identity/v3/projects", self._list_projects),
+            ("POST", "/identity/v3/projects", self._make_project),
+            ("PATCH", "/identity/v3/projects/{id}", self._patch_project),
+            ("DELETE", "/identity/v3/projects/{id}", self._delete_project),
+            ("GET", "/image/v2/images", self._list_images),
+            ("POST", "/image/v2/images", self._make_image),
+            ("PATCH", "/image/v2/images/{id}", self._patch_image),
+            ("DELETE", "/image/v2/images/{id}", self._delete_image),
+            ("GET", "/placement/resource_providers", self._empty("resource_providers")),
+            ("PUT", "/placement/traits/{name}", self._put_trait),
+            ("DELETE", "/placement/traits/{name}", self._delete_trait),
+            ("GET", "/compute/v2.1/servers", self._empty("servers")),
+            ("POST", "/compute/v2.1/os-keypairs", self._make_keypair),
+            ("DELETE", "/compute/v2.1/os-keypairs/{name}", self._delete_keypair),
+            ("GET", "/network/v2.0/networks", self._empty("networks")),
+            ("PUT", "/network/v2.0/quotas/{id}", self._put_quota),
+            ("DELETE", "/network/v2.0/quotas/{id}", self._delete_quota),
+            ("GET", "/volume/v3/{project}/volumes", self._empty("volumes")),
+            ("PUT", "/volume/v3/{project}/os-quota-sets/{id}", self._put_quota),
+            ("DELETE", "/volume/v3/{project}/os-quota-sets/{id}", self._delete_quota),
+            ("GET", "/orchestration/v1/{project}/stacks", self._empty("stacks")),
+            ("GET", "/orchestration/v1/{project}/software_configs", self._list_configs),
+            ("GET", "/{service}/{tail:.*}", self._look_up),
+            ("POST", "/orchestration/v1/{project}/software_configs", self._make_config),
+            ("DELETE", "/orchestration/v1/{project}/software_configs/{id}", self._delete_config),
+        )
 
     @web.middleware
     async def _switch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -116,13 +135,22 @@ class FakeCloud:
             "user": {"id": USER, "name": "admin", "domain": domain},
             "project": {"id": PROJECT, "name": "admin", "domain": domain},
             "roles": [{"id": "r", "name": "admin"}],
-            "catalog": [],
+            "catalog": [self._entry(kind, path) for kind, path in PATHS.items()],
         }
         return web.json_response({"token": facts | times}, status=201, headers={"X-Subject-Token": token})
 
+    def _entry(self, kind: str, path: str) -> dict[str, object]:
+        point = {"interface": "public", "region": "one", "region_id": "one", "id": kind}
+        return {"type": kind, "name": kind, "endpoints": [point | {"url": f"{self.url}/{path}"}]}
+
+    async def _look_up(self, request: web.Request) -> web.Response:
+        found = self.lists.get(request.path_qs.replace(PROJECT, "PROJECT"))
+        return web.Response(status=404) if found is None else web.json_response(found)
+
     async def _list_projects(self, request: web.Request) -> web.Response:
-        assert request.query["domain_id"] == "default"
-        found = [one for one in self.projects.values() if one["name"] == request.query["name"]]
+        assert request.query.get("domain_id", "default") == "default"
+        name = request.query.get("name")
+        found = [one for one in self.projects.values() if name in {None, one["name"]}]
         return web.json_response({"projects": found})
 
     async def _make_project(self, request: web.Request) -> web.Response:
@@ -212,11 +240,10 @@ class FakeCloud:
     def _gone(thing: object) -> web.Response:
         return web.Response(status=404 if thing is None else 204)
 
-    @staticmethod
-    def _empty(key: str) -> Handler:
+    def _empty(self, key: str) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            del request
-            return web.json_response({key: []})
+            found = self.lists.get(request.path_qs.replace(PROJECT, "PROJECT"))
+            return web.json_response({key: []} if found is None else found)
 
         return answer
 
