@@ -16,7 +16,7 @@ from skipstone.impact.clock import Clock
 from skipstone.impact.credentials import CloudAccess
 from skipstone.impact.icmp import Pinger
 from skipstone.impact.instance import BootProbe, PingProbe
-from skipstone.impact.outside import Outside, outside
+from skipstone.impact.outside import NoService, Outside, outside
 from skipstone.impact.sample import Kind, Probe, Reply, Sample
 from skipstone.impact.verification import Look, Subject, Thing
 from skipstone.impact.wire import Unserved, new_http
@@ -49,6 +49,8 @@ async def take_look(name: str, access: CloudAccess, catalog: Catalog, *, boot_po
 async def _ask(collecting: Awaitable[list[Thing]]) -> list[Thing] | str:
     try:
         found = await collecting
+    except NoService:
+        return []
     except Unserved as fault:
         return fault.reason
     except (KeyError, TypeError, ValueError) as fault:

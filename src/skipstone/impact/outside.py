@@ -18,6 +18,10 @@ _AT_ONCE = 8
 _OK = 200
 
 
+class NoService(Unserved):
+    """The cloud's catalogue has no public endpoint for a service."""
+
+
 class Outside:
     """The cloud's APIs; at most eight requests are under way at once."""
 
@@ -49,9 +53,12 @@ class Outside:
             return status, None
 
     async def get(self, service: str, path: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return the JSON object at a path below the service's root; raise Unserved where there is none."""
+        """Return the JSON object at a path below the service's root; raise Unserved where there is none.
+
+        Raise NoService where the cloud does not have the service.
+        """
         if service not in self.roots:
-            raise Unserved(f"{service} has no public endpoint")
+            raise NoService(f"{service} has no public endpoint")
         return await self._get(self.roots[service] + path, headers)
 
     async def pages(
