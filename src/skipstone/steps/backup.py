@@ -197,11 +197,11 @@ class ExportDefinitions(Step):
     directory: str
 
     def apply(self) -> Command:
-        """Export; ``rabbitmqctl`` would swallow the rest of a script from standard input."""
+        """Export through a pipe: ``rabbitmqctl`` drops root, and would swallow a script on its input."""
         return self.on_host(f"""
 install -d -m 700 {self.directory}
 umask 077
-rabbitmqctl --quiet export_definitions {self.directory}/definitions.json.part < /dev/null
+rabbitmqctl --quiet export_definitions - < /dev/null > {self.directory}/definitions.json.part
 mv {self.directory}/definitions.json.part {self.directory}/definitions.json
 """)
 

@@ -50,9 +50,7 @@ systemctl start rabbitmq-server
 {until(running, seconds=90, otherwise="rabbitmq-server did not start")}
 umask 077
 python3 -c {quote(_FILTER)} {self.directory}/definitions.json {self.directory}/kept.json
-chown rabbitmq {self.directory}/kept.json
-chmod 711 {self.directory}
-rabbitmqctl --quiet import_definitions {self.directory}/kept.json < /dev/null
+rabbitmqctl --quiet import_definitions < {self.directory}/kept.json
 if ! grep -q '"name": *"guest"' {self.directory}/kept.json; then
     rabbitmqctl --quiet delete_user guest < /dev/null 2> /dev/null || true
 fi
