@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding, Severity
+from skipstone.checks.suites import ORDER
 from skipstone.cloud.model import AptSource, Host
 
 POCKETS = ("", "-updates", "-security", "/updates", "-backports", "-backports-sloppy", "-proposed-updates")
@@ -18,6 +19,9 @@ LEFTOVERS = ("*.dpkg-dist", "*.dpkg-new", "*.dpkg-old", "*.ucf-dist", "*.ucf-new
 """What dpkg and ucf leave beside a configuration file that an operator had changed."""
 
 DEBIAN = "debian"
+
+STEP = 2
+"""Releases at the two ends of one upgrade of Debian."""
 
 
 def _listed(names: Iterator[str] | list[str], limit: int = 8) -> str:
@@ -157,6 +161,33 @@ def _leaves(upgrade: Upgrade, host: Host) -> bool:
     return bool(host.os and upgrade.target.debian and host.os.codename != upgrade.target.debian)
 
 
+class SuitesAreNeighbours(Check):
+    """No release of Debian is skipped on the way.
+
+    OpenStack may skip releases, Debian may not: its packages convert what the release before left, and no
+    older one.
+    Source: Debian's release notes ("direct upgrades from releases older than ... are not supported").
+    May go: never.
+    """
+
+    id = "suite-skipped"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find hosts that are further than one release away from the target's suite."""
+        target = upgrade.target.debian
+        for host in upgrade.reachable:
+            if target not in ORDER or host.os is None or host.os.codename not in ORDER:
+                continue
+            way = ORDER[ORDER.index(host.os.codename) : ORDER.index(target) + 1]
+            if len(way) > STEP:
+                yield self.inhibitor(
+                    f"{host.os.codename} cannot be upgraded to {target} in one step",
+                    where=host.name,
+                    evidence=f"Debian's way is {', '.join(way)}",
+                    remedy=f"upgrade the cloud to a release in {way[1]} first",
+                )
+
+
 class NothingIsHeldOrPinned(Check):
     """No package is held, and no pin outweighs the target's suite.
 
@@ -203,11 +234,12 @@ class ConffilesWillBeKept(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find hosts whose packages change and whose services have configuration."""
+        places = tuple(f"{directory}/" for service in upgrade.services for directory in service.config_dirs)
         for host in upgrade.reachable:
             files = [
                 file.path
                 for file in host.config_files
-                if file.path.startswith("/etc/") and not _is_leftover(file.path)
+                if file.path.startswith(places) and not _is_leftover(file.path)
             ]
             if files and _leaves(upgrade, host):
                 yield Finding(
@@ -215,7 +247,7 @@ class ConffilesWillBeKept(Check):
                     severity=Severity.INFO,
                     title="configuration files stay as they are; new versions are put beside them",
                     where=host.name,
-                    evidence=f"{len(files)} files: {_listed(files, 4)}",
+                    evidence=f"{len(files)} files of the services: {_listed(files, 4)}",
                     remedy="afterwards compare with the *.dpkg-dist and *.ucf-dist files beside them",
                     handled_by="packages",
                 )

@@ -7,6 +7,7 @@ from skipstone.catalog.release import Release, Status
 from skipstone.catalog.route import find_route, shortest
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
+from skipstone.checks.suites import SUITES
 from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 
@@ -178,6 +179,28 @@ class TargetIsPackaged(Check):
                 where=upgrade.cloud.name,
                 evidence="the catalog names no suite for it",
                 remedy=remedy,
+            )
+
+
+class SuiteIsStable(Check):
+    """It is known which servers the target's Debian suite brings.
+
+    MariaDB, RabbitMQ and libvirt are upgraded with the operating system. In a suite that is not released yet
+    their versions still move, so that no check can say whether they can read what is there.
+    Source: Debian's package lists. May go: never.
+    """
+
+    id = "suite-unknown"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find a target in a suite whose servers are not listed here."""
+        suite = upgrade.target.debian
+        if upgrade.moves and suite and suite not in SUITES:
+            yield self.unknown(
+                f"which servers {suite} brings is not known",
+                where=upgrade.cloud.name,
+                evidence=f"{upgrade.target.title} is in {suite}; known are {', '.join(SUITES)}",
+                remedy="wait for its release, or choose a target in a released suite",
             )
 
 

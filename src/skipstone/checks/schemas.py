@@ -41,7 +41,7 @@ class SchemaHeadsMatchRelease(Check):
 
     def _other(self, upgrade: Upgrade, database: Database, schema: str) -> Finding:
         wanted = " or ".join(" ".join(sorted(heads)) for heads in _heads(upgrade, database, schema)[:1])
-        releases = upgrade.catalog.releases_at(schema, database.heads)
+        releases = upgrade.catalog.releases_at(schema, database.heads) if database.heads else ()
         whose = f" ({', '.join(release.title for release in releases)})" if releases else ""
         source = upgrade.source.title if upgrade.source else "the cloud's release"
         return self.inhibitor(

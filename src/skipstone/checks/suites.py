@@ -22,3 +22,6 @@ SUITES: Mapping[str, Suite] = MappingProxyType(
     }
 )
 """Read from the suites' package lists in November 2026. A suite that still moves (sid) is left out."""
+
+ORDER = ("buster", "bullseye", "bookworm", "trixie", "forky", "duke")
+"""Debian's releases, oldest first."""

@@ -4,7 +4,18 @@ from skipstone.checks import agents, discovery, hosts, packages, releases, units
 from skipstone.cloud.model import AptSource, Asked, Filesystem, OperatingSystem, Problem
 
 from .case import INFO, UNKNOWN, WARNING, Case, agents_too, all_of
-from .good_cloud import GIB, Change, agent, cloud_with, each_with, file_with, host_with, package, unit_with
+from .good_cloud import (
+    AS_IT_IS,
+    GIB,
+    Change,
+    agent,
+    cloud_with,
+    each_with,
+    file_with,
+    host_with,
+    package,
+    unit_with,
+)
 
 
 def _sources(*suites: str) -> Change:
@@ -61,6 +72,9 @@ SYSTEM_CASES = (
         good_target="2023.1",
     ),
     Case(releases.TargetIsPackaged, "2024.2", cloud_with(), where="small", target="2024.2"),
+    Case(
+        releases.SuiteIsStable, "forky", AS_IT_IS, UNKNOWN, where="small", evidence="forky", target="2026.1"
+    ),
     Case(releases.TargetIsMaintained, "2023.2", cloud_with(), WARNING, where="small", target="2023.2"),
     Case(
         hosts.HostsReachable,
@@ -168,6 +182,14 @@ SYSTEM_CASES = (
         host_with("cmp1", os=OperatingSystem(id="ubuntu", version="22.04", codename="jammy")),
         where="cmp1",
         good=_sources("bookworm", "bookworm-security", "bookworm/updates", "bookworm-backports"),
+    ),
+    Case(
+        packages.SuitesAreNeighbours,
+        "bookworm to forky",
+        cloud_with(),
+        where="ctl1",
+        evidence="bookworm, trixie, forky",
+        target="2026.1",
     ),
     Case(packages.NothingIsHeldOrPinned, "held", _installed(status="hold"), where="cmp1", evidence="libc6"),
     Case(
