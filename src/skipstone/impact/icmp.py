@@ -30,6 +30,9 @@ class _Family:
     reply: int
 
 
+KINDS = (socket.SOCK_DGRAM, socket.SOCK_RAW)
+"""Kinds of socket, the unprivileged first."""
+
 _FAMILIES = {
     4: _Family(socket.AF_INET, socket.IPPROTO_ICMP, 8, 0),
     6: _Family(socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129),
@@ -109,7 +112,7 @@ class Pinger:
 
 def _open(family: _Family) -> socket.socket:
     fault: OSError | None = None
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+    for kind in KINDS:
         try:
             sock = socket.socket(family.family, kind | socket.SOCK_NONBLOCK, family.protocol)
         except OSError as error:

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from skipstone.catalog import load_catalog
 from skipstone.impact.credentials import CloudAccess
 from skipstone.impact.look import take_look
@@ -54,6 +56,12 @@ def fill(cloud: FakeCloud) -> None:
         "/volume/v3/PROJECT/os-quota-sets/p1": {"quota_set": quota},
         "/orchestration/v1/PROJECT/stacks?global_tenant=false": {"wrong": []},
     }
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for the address that never answers."""
+    monkeypatch.setattr("skipstone.impact.look._LIMIT", 0.3)
 
 
 def seen(cloud: FakeCloud, directory: Path) -> Look:
