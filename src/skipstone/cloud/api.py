@@ -99,7 +99,7 @@ def open_api(inventory: Inventory) -> Api:
     files = [str(inventory.clouds_file)] if inventory.clouds_file else None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", sdk_warnings.OpenStackDeprecationWarning)
+            warnings.simplefilter("ignore", sdk_warnings.RemovedInSDK60Warning)
             region = OpenStackConfig(config_files=files).get_one(cloud=inventory.cloud)
             return Api(region, _session(region))
     except _auth_errors(SDKException) as error:
