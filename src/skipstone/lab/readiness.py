@@ -4,7 +4,7 @@ Heartbeats older than the hosts' boot do not count: a restored cloud remembers a
 """
 
 import contextlib
-import json
+import re
 import urllib.error
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +17,7 @@ from skipstone.errors import LabError
 from skipstone.lab.waiting import fetch, wait_for
 
 READY_SECONDS = 300
+SERVED = re.compile(rb"boot=(\S+) tick=\d+ up=([\d.]+)")  # guest_files/init
 
 
 class Answer(BaseModel):
@@ -175,15 +176,20 @@ def _instance(server: Any) -> Instance:  # noqa: ANN401
     addresses = [entry for entries in (server.addresses or {}).values() for entry in entries]
     floating = [entry["addr"] for entry in addresses if entry.get("OS-EXT-IPS:type") == "floating"]
     address = (floating or [entry["addr"] for entry in addresses] or [""])[0]
-    facts: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        facts = json.loads(fetch(f"http://{address}/", timeout=3)) if address else {}
+    boot_id, uptime = _served(address)
     return Instance(
         name=server.name,
         id=server.id,
         host=server.hypervisor_hostname or "",
         status=server.status,
         address=address,
-        boot_id=facts.get("boot_id", ""),
-        uptime_seconds=facts.get("uptime_seconds", 0),
+        boot_id=boot_id,
+        uptime_seconds=uptime,
     )
+
+
+def _served(address: str) -> tuple[str, float]:
+    with contextlib.suppress(OSError):
+        if match := SERVED.search(fetch(f"http://{address}/", timeout=3) if address else b""):
+            return match[1].decode(), float(match[2])
+    return "", 0
