@@ -1,7 +1,7 @@
 """Make a discovered cloud small enough to be kept: ``python tools/record_cloud.py cloud.yaml recorded.yaml``.
 
 What no check and no strategy reads is left out: libraries, samples and templates, empty tables, the hashes
-of keystone's key files. Package mirrors get a neutral name. Secrets were masked by discovery already.
+of keystone's key files. Package mirrors and kernels get a neutral name. Discovery has masked the secrets.
 """
 
 import re
@@ -59,6 +59,7 @@ def recorded(cloud: Cloud) -> Cloud:
 def _host(host: Host) -> Host:
     return host.model_copy(
         update={
+            "kernel": re.sub("-.*", "-amd64", host.kernel or ""),
             "packages": tuple(p for p in host.packages if not _is(p.name, LIBRARIES)),
             "config_files": tuple(
                 f for f in host.config_files if _is(f.path, KEPT) or not _is(f.path, NOISE)

@@ -1,7 +1,7 @@
 """What every check is: a pure question about an upgrade, answered with findings."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,6 +40,10 @@ class Upgrade:
         first = self.catalog.release(release)
         return self.target >= first and (self.source is None or self.source < first)
 
+    def leaves(self, host: Host) -> bool:
+        """Whether the upgrade takes a host to another Debian suite."""
+        return bool(host.os and self.target.debian and host.os.codename != self.target.debian)
+
     @property
     def services(self) -> tuple[Service, ...]:
         """What the catalog knows of the cloud's services, in the order in which they are upgraded."""
@@ -49,6 +53,13 @@ class Upgrade:
     def reachable(self) -> tuple[Host, ...]:
         """The hosts that could be asked."""
         return tuple(host for host in self.cloud.hosts if host.reachable)
+
+
+def listed(names: Iterable[str], limit: int = 8) -> str:
+    """Return names in one line, cut after ``limit`` of them."""
+    found = list(names)
+    more = f" and {len(found) - limit} more" if len(found) > limit else ""
+    return ", ".join(found[:limit]) + more
 
 
 class Check(ABC):

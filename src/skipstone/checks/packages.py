@@ -1,34 +1,16 @@
-"""Questions about packages: is dpkg whole and free, and will apt find the target's packages."""
+"""Questions about packages: is dpkg whole and free, and what will it leave as it is."""
 
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
-from skipstone.checks.check import Check, Upgrade
+from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding, Severity
-from skipstone.checks.suites import ORDER
-from skipstone.cloud.model import AptSource, Host
-
-POCKETS = ("", "-updates", "-security", "/updates", "-backports", "-backports-sloppy", "-proposed-updates")
-"""What Debian itself puts behind a codename in the name of a suite."""
 
 WHOLE = frozenset({"installed", "config-files", "not-installed", "hold"})
 """dpkg states of a package with nothing left to do."""
 
 LEFTOVERS = ("*.dpkg-dist", "*.dpkg-new", "*.dpkg-old", "*.ucf-dist", "*.ucf-new", "*.ucf-old")
 """What dpkg and ucf leave beside a configuration file that an operator had changed."""
-
-DEBIAN = "debian"
-
-STEP = 2
-"""Releases at the two ends of one upgrade of Debian."""
-
-
-def _listed(names: Iterator[str] | list[str], limit: int = 8) -> str:
-    """Return names in one line, cut after ``limit`` of them."""
-    found = list(names)
-    more = f" and {len(found) - limit} more" if len(found) > limit else ""
-    return ", ".join(found[:limit]) + more
 
 
 class PackagesAreWhole(Check):
@@ -50,7 +32,7 @@ class PackagesAreWhole(Check):
                 yield self.inhibitor(
                     "packages are half installed",
                     where=host.name,
-                    evidence=_listed(broken) or host.dpkg_audit.strip(),
+                    evidence=listed(broken) or host.dpkg_audit.strip(),
                     remedy="dpkg --configure -a && apt-get --fix-broken install",
                 )
 
@@ -93,98 +75,8 @@ class NoPolicyRcdBlocksRestarts(Check):
                 yield self.inhibitor(
                     "policy-rc.d blocks service restarts during the upgrade",
                     where=host.name,
-                    evidence=f"/usr/sbin/policy-rc.d: {_listed(host.policy_rc_d.strip().splitlines(), 3)}",
+                    evidence=f"/usr/sbin/policy-rc.d: {listed(host.policy_rc_d.strip().splitlines(), 3)}",
                     remedy="remove /usr/sbin/policy-rc.d; the plan masks units where services must stay down",
-                )
-
-
-class SourcesAreKnown(Check):
-    """Every package source can be switched to the target's suite, and none is from elsewhere.
-
-    In place a suite's codename is replaced. A suite that only looks like Debian's
-    (``bookworm-zed-backports``) has no counterpart in the target; one without the codename stays as it is,
-    and its packages with it.
-    Source: Skipstone's package steps, sources.list(5). May go: never.
-    """
-
-    id = "apt-sources"
-
-    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
-        """Find hosts with nothing to switch, suites that cannot be switched, and those left as they are."""
-        for host in upgrade.reachable:
-            if host.os is None or not _leaves(upgrade, host):
-                continue
-            if host.os.id != DEBIAN:
-                yield self._unlike(host, host.os.id)
-                continue
-            codename = host.os.codename
-            if not any(suite == codename for source in host.apt_sources for suite in source.suites):
-                yield self.inhibitor(
-                    f"no package source names {codename}",
-                    where=host.name,
-                    evidence=_listed([f"{s.path}: {' '.join(s.suites)}" for s in host.apt_sources]) or "none",
-                    remedy=f"name {codename} in the package sources, instead of stable or testing",
-                )
-            for source in host.apt_sources:
-                yield from self._foreign(host, codename, source)
-
-    def _unlike(self, host: Host, system: str) -> Finding:
-        return self.inhibitor(
-            f"packages of {system} cannot be upgraded in place yet",
-            where=host.name,
-            evidence=f"/etc/os-release: ID={system}",
-            remedy="plan another strategy for this host",
-        )
-
-    def _foreign(self, host: Host, codename: str, source: AptSource) -> Iterator[Finding]:
-        """Yield the suites of one file that are not Debian's own."""
-        ours = {codename + pocket for pocket in POCKETS}
-        for suite in sorted(set(source.suites) - ours):
-            if re.match(rf"{codename}\b", suite):
-                yield self.inhibitor(
-                    f"suite {suite} has no counterpart in the target",
-                    where=host.name,
-                    evidence=f"{source.path} names {suite}",
-                    remedy=f"disable {source.path}, or replace it by the target's counterpart",
-                )
-            else:
-                yield self.warning(
-                    f"suite {suite} stays as it is",
-                    where=host.name,
-                    evidence=f"{source.path} names {suite}",
-                    remedy="see that its packages work on the target's operating system, or disable it",
-                )
-
-
-def _leaves(upgrade: Upgrade, host: Host) -> bool:
-    """Whether the upgrade takes this host to another suite."""
-    return bool(host.os and upgrade.target.debian and host.os.codename != upgrade.target.debian)
-
-
-class SuitesAreNeighbours(Check):
-    """No release of Debian is skipped on the way.
-
-    OpenStack may skip releases, Debian may not: its packages convert what the release before left, and no
-    older one.
-    Source: Debian's release notes ("direct upgrades from releases older than ... are not supported").
-    May go: never.
-    """
-
-    id = "suite-skipped"
-
-    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
-        """Find hosts that are further than one release away from the target's suite."""
-        target = upgrade.target.debian
-        for host in upgrade.reachable:
-            if target not in ORDER or host.os is None or host.os.codename not in ORDER:
-                continue
-            way = ORDER[ORDER.index(host.os.codename) : ORDER.index(target) + 1]
-            if len(way) > STEP:
-                yield self.inhibitor(
-                    f"{host.os.codename} cannot be upgraded to {target} in one step",
-                    where=host.name,
-                    evidence=f"Debian's way is {', '.join(way)}",
-                    remedy=f"upgrade the cloud to a release in {way[1]} first",
                 )
 
 
@@ -210,14 +102,14 @@ class NothingIsHeldOrPinned(Check):
                 yield self.inhibitor(
                     "packages are held back",
                     where=host.name,
-                    evidence=_listed(held),
+                    evidence=listed(held),
                     remedy=f"apt-mark unhold {' '.join(held)}, or take the hold into account by hand",
                 )
             if pins:
                 yield self.warning(
                     "package pins may keep the target's packages away",
                     where=host.name,
-                    evidence=_listed(pins),
+                    evidence=listed(pins),
                     remedy="remove pins that name the old suite or old versions",
                 )
 
@@ -241,13 +133,13 @@ class ConffilesWillBeKept(Check):
                 for file in host.config_files
                 if file.path.startswith(places) and not _is_leftover(file.path)
             ]
-            if files and _leaves(upgrade, host):
+            if files and upgrade.leaves(host):
                 yield Finding(
                     id=self.id,
                     severity=Severity.INFO,
                     title="configuration files stay as they are; new versions are put beside them",
                     where=host.name,
-                    evidence=f"{len(files)} files of the services: {_listed(files, 4)}",
+                    evidence=f"{len(files)} files of the services: {listed(files, 4)}",
                     remedy="afterwards compare with the *.dpkg-dist and *.ucf-dist files beside them",
                     handled_by="packages",
                 )
@@ -270,7 +162,7 @@ class NoConffileAwaitsMerge(Check):
                 yield self.warning(
                     "configuration files of an earlier upgrade were never merged",
                     where=host.name,
-                    evidence=_listed(left),
+                    evidence=listed(left),
                     remedy="compare each with the file in use, then remove it",
                 )
 

@@ -24,8 +24,6 @@ from skipstone.checks.packages import (
     NoPolicyRcdBlocksRestarts,
     NothingIsHeldOrPinned,
     PackagesAreWhole,
-    SourcesAreKnown,
-    SuitesAreNeighbours,
 )
 from skipstone.checks.releases import (
     JumpIsSupported,
@@ -38,6 +36,7 @@ from skipstone.checks.releases import (
     TargetIsPackaged,
 )
 from skipstone.checks.schemas import BlockersSatisfied, OnlineDataMigrationsAreDone, SchemaHeadsMatchRelease
+from skipstone.checks.sources import SourcesAreKnown, SuitesAreNeighbours
 from skipstone.checks.units import DaemonsAreRunning, NoUnitMasked
 from skipstone.checks.workloads import (
     InstancesAreSettled,

@@ -1,6 +1,6 @@
 """Cases of the checks about hosts, packages, units, agents, and the way itself."""
 
-from skipstone.checks import agents, discovery, hosts, packages, releases, units
+from skipstone.checks import agents, discovery, hosts, packages, releases, sources, units
 from skipstone.cloud.model import AptSource, Asked, Filesystem, OperatingSystem, Problem
 
 from .case import INFO, UNKNOWN, WARNING, Case, agents_too, all_of
@@ -161,30 +161,30 @@ SYSTEM_CASES = (
         where="cmp1",
         evidence="exit 101",
     ),
-    Case(packages.SourcesAreKnown, "stable", _sources("stable"), where="cmp1", evidence="stable"),
+    Case(sources.SourcesAreKnown, "stable", _sources("stable"), where="cmp1", evidence="stable"),
     Case(
-        packages.SourcesAreKnown,
+        sources.SourcesAreKnown,
         "backports of OpenStack",
         _sources("bookworm", "bookworm-zed-backports"),
         where="cmp1",
         evidence="bookworm-zed-backports",
     ),
     Case(
-        packages.SourcesAreKnown,
+        sources.SourcesAreKnown,
         "another vendor",
         _sources("bookworm", "any-version"),
         WARNING,
         where="cmp1",
     ),
     Case(
-        packages.SourcesAreKnown,
+        sources.SourcesAreKnown,
         "not Debian",
         host_with("cmp1", os=OperatingSystem(id="ubuntu", version="22.04", codename="jammy")),
         where="cmp1",
         good=_sources("bookworm", "bookworm-security", "bookworm/updates", "bookworm-backports"),
     ),
     Case(
-        packages.SuitesAreNeighbours,
+        sources.SuitesAreNeighbours,
         "bookworm to forky",
         cloud_with(),
         where="ctl1",
