@@ -12,8 +12,9 @@ from skipstone.impact.wire import Unserved, exchange
 _OK = 200
 _LATE = MICROSECONDS // 2
 _STALLED = "the probe itself was stalled"
-_BOOT = re.compile(rb"(?s)boot=(?P<boot>[\w-]{8,64})\b.*?(?:\bup=(?P<up>[\d.]+))?\s*$")
-"""One line such as ``boot=0f3c... tick=7 up=12.5``; uptime in seconds, if it says so."""
+_BOOT = re.compile(rb"boot(?:[_-]id)?[\"']?\s*[:=]\s*[\"']?(?P<boot>[\w-]{8,64})")
+_UP = re.compile(rb"\bup(?:time(?:_seconds)?)?[\"']?\s*[:=]\s*(?P<up>\d+(?:\.\d+)?)")
+"""One line of text, ``boot=0f3c... up=12.5``, or JSON, ``{"boot_id": "0f3c...", "uptime_seconds": 12.5}``."""
 
 
 class PingProbe:
@@ -75,9 +76,9 @@ class BootProbe:
         took = self._clock.now() - sent
         if status != _OK:
             return Sample(self.probe.id, sent, took, Reply.BAD, f"HTTP {status}")
-        found = _BOOT.match(content)
-        if not found:
+        boot, up = _BOOT.search(content), _UP.search(content)
+        if not boot:
             # it did reply; a page read while the guest rewrites it is empty
             return Sample(self.probe.id, sent, took, Reply.GOOD)
-        uptime = float(found["up"]) if found["up"] else None
-        return Sample(self.probe.id, sent, took, Reply.GOOD, found["boot"].decode(), uptime)
+        uptime = float(up["up"]) if up else None
+        return Sample(self.probe.id, sent, took, Reply.GOOD, boot["boot"].decode(), uptime)
