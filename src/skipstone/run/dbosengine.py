@@ -4,6 +4,7 @@ The workflow carries step ids and endings only, and a step that is asked for aga
 So each process that works on a run starts a workflow of its own, and ends those of dead ones.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,17 @@ APPLICATION = "skipstone"
 APPLICATION_VERSION = "plan-format-1"
 """Ours, not DBOS's hash of the code: an upgraded Skipstone goes on with runs of the same plan format."""
 
+
 PlanOfIds = list[list[dict[str, Any]]]
 """The workflow's input: per stage, the steps' ids and needs."""
+
+
+class _Connection(sqlite3.Connection):
+    """One that does not wait for the disk: the journal does, and a workflow lost is not missed."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - sqlite3's own
+        super().__init__(*arguments, **options)
+        self.execute("PRAGMA synchronous = NORMAL")
 
 
 class DbosEngine:
@@ -52,6 +62,7 @@ class DbosEngine:
     @contextmanager
     def _launched(self, work: "_Work") -> Iterator[Callable[[PlanOfIds], Any]]:
         """Give the workflow, with DBOS at work until the end."""
+        in_file = self._database.startswith("sqlite")
         DBOS(
             config={
                 "name": APPLICATION,
@@ -59,6 +70,7 @@ class DbosEngine:
                 "application_version": APPLICATION_VERSION,
                 "executor_id": self._executor,
                 "serializer": DBOSPortableJSONSerializer(),
+                "db_engine_kwargs": {"connect_args": {"factory": _Connection}} if in_file else {},
                 "console_log_level": "CRITICAL",
                 "log_level": "CRITICAL",
             }

@@ -101,7 +101,8 @@ class Executor:
                 until=_give_up_at(entry, self._asker.patience.silence),
                 on_silence=lambda seen: self._note_silence(step, seen),
             ):
-                self._write_news(step, job, news)
+                with self._journal.together():
+                    self._write_news(step, job, news)
         except JobRefused as refusal:
             self._fail(step, f"{command.host} could not start the job, so nothing was run", str(refusal))
         except NoAnswer as silence:

@@ -39,9 +39,11 @@ CREATE TRIGGER events_stay BEFORE UPDATE ON events
 CREATE TRIGGER events_last BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER events_fenced BEFORE INSERT ON events
-    WHEN NEW.token < (SELECT max(token) FROM events)
+    WHEN NEW.token < (SELECT token FROM events ORDER BY seq DESC LIMIT 1)
     BEGIN SELECT RAISE(ABORT, 'a later process has taken this run over'); END;
 """
+
+INSERT = "INSERT INTO events (time, token, kind, step, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)"
 
 FROM_HOSTS = frozenset(
     {Kind.OUTPUT, Kind.OUTCOME, Kind.FAILURE, Kind.NO_ANSWER, Kind.VERIFIED, Kind.NOTHING_TO_DO}
@@ -104,7 +106,7 @@ class Journal:
     def append(
         self, kind: Kind, *, step: str | None = None, attempt: int | None = None, **facts: object
     ) -> Event:
-        """Write one event and return it once it is on the disk.
+        """Write one event and return it once it is on the disk (in ``together``: at the block's end).
 
         Raise ForbiddenMove where the run's or the step's state does not allow it (a bug), RunStopped where
         it cannot be written: then nothing more may be done to the cloud.
@@ -121,17 +123,34 @@ class Journal:
             listener(event, self._fold)
         return event
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the events of a block, in which nothing is awaited, all or none, in one go to the disk."""
+        with self._told_as_stop():
+            self._file.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                if self._file.in_transaction:  # SQLite itself has rolled back where the disk is full
+                    self._file.execute("ROLLBACK")
+                raise
+            self._file.execute("COMMIT")
+
     def _masked(self, value: object) -> object:
         return self._mask(value) if isinstance(value, str) else value
 
     def _write(self, kind: Kind, step: str | None, attempt: int | None, payload: Mapping[str, Any]) -> Event:
         now = datetime.now(UTC)
         row = (now.isoformat(timespec="microseconds"), self._token, kind, step, attempt, json.dumps(payload))
+        with self._told_as_stop():
+            cursor = self._file.execute(INSERT, row)
+        return Event(cursor.lastrowid or 0, now, self._token, kind, step, attempt, payload)
+
+    @contextmanager
+    def _told_as_stop(self) -> Iterator[None]:
+        """Tell that the journal cannot be written as the end of this process's work."""
         try:
-            cursor = self._file.execute(
-                "INSERT INTO events (time, token, kind, step, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)",
-                row,
-            )
+            yield
         except sqlite3.Error as error:
             raise RunStopped(
                 "the journal cannot be written, so nothing more is done to the cloud",
@@ -139,7 +158,6 @@ class Journal:
                 evidence=str(error),
                 remedy="make room on the disk, or see who has taken the run over; then run apply again",
             ) from error
-        return Event(cursor.lastrowid or 0, now, self._token, kind, step, attempt, payload)
 
 
 def read_events(path: Path, *, after: int = 0, step: str | None = None) -> list[Event]:
