@@ -137,6 +137,7 @@ def test_no_workaround_and_no_mask_is_left(lab: LabCloud) -> None:
         assert (
             lab.on(host, "systemctl list-unit-files --state=masked --no-legend --type=service | wc -l") == "0"
         )
+        assert lab.on(host, "find /etc/systemd/system -name '*skipstone*'") == ""
         assert lab.on(host, "dpkg --audit") == ""
 
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.shell import quote, until
+from skipstone.steps.shell import quote, unblock, until
 from skipstone.steps.step import Reversibility, Step
 
 # Only who may do what is carried over: queues and exchanges are declared anew by the services, and policies
@@ -39,7 +39,7 @@ class RenewBroker(Step):
         """Move the data aside once, start, import; the default guest goes if the old broker had none."""
         running = "rabbitmqctl --quiet await_startup --timeout 5 < /dev/null > /dev/null 2>&1"
         return self.on_host(f"""
-systemctl --quiet unmask rabbitmq-server
+{unblock(("rabbitmq-server",))}
 systemctl stop rabbitmq-server
 if [ -e {self.data} ] && [ ! -e {self.directory}/moved ]; then
     rm -rf {self.data}.before-upgrade
@@ -63,15 +63,15 @@ touch {self.directory}/renewed
 
 
 class StartBroker(Step):
-    """Start a broker that was masked for the package upgrade and can read its own data."""
+    """Start a broker that was blocked for the package upgrade and can read its own data."""
 
     kind: Literal["start-broker"] = "start-broker"
 
     def apply(self) -> Command:
-        """Unmask, start, wait."""
+        """Unblock, start, wait."""
         running = "rabbitmqctl --quiet await_startup --timeout 5 < /dev/null > /dev/null 2>&1"
         return self.on_host(f"""
-systemctl --quiet unmask rabbitmq-server
+{unblock(("rabbitmq-server",))}
 systemctl start rabbitmq-server
 {until(running, seconds=90, otherwise="rabbitmq-server did not start")}
 """)

@@ -89,7 +89,7 @@ touch downloaded
 class UpgradePackages(_FromSuite):
     """Install the fetched packages, operating system and OpenStack together; configuration files stay.
 
-    Units that must not start by themselves were masked before (``StopServices``). No policy-rc.d: it would
+    Units that must not start by themselves were blocked before (``StopServices``). No policy-rc.d: it would
     also keep sshd from restarting, and an old sshd cannot run the new binary (seen from Debian 12 to 13:
     nobody could log in any more).
     """
@@ -111,6 +111,14 @@ test -z "$(dpkg --audit)"
 test -e {self.directory}/downloaded
 dpkg --configure -a --force-confdef --force-confold
 {self.apt()} {KEEP} --fix-broken install
+explain() {{
+    code=$?
+    if [ "$code" -ne 0 ]; then
+        echo "apt-get exited with $code; packages that are not whole:" >&2
+        dpkg --audit >&2
+    fi
+}}
+trap explain EXIT
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"

@@ -7,65 +7,68 @@ everything), so starting is followed by a step that asks the API.
 from typing import Literal
 
 from skipstone.cloud.command import OPERATOR, Command
-from skipstone.steps.shell import quote, words
+from skipstone.steps.shell import block, blocked, quote, unblock, words
 from skipstone.steps.step import Step
 
 
 class StopServices(Step):
-    """Stop units and mask them; mask, but leave running, those in ``hold``.
+    """Stop units and keep them from starting; keep others from being restarted while they run.
 
-    Masked units are left alone by the packages' own scripts, which would start new code on an old schema
-    or restart the virtual switch in the middle of an upgrade. ``hold`` may name units that do not exist
-    yet: those that the target's packages bring.
+    Packages' own scripts start what they install: new code on an old schema, or a virtual switch restarted
+    in the middle of the upgrade. Units in ``stop`` are blocked and stopped, those in ``block`` only blocked
+    (they may not exist yet: the target's packages bring them), those in ``hold`` run on, masked: a blocked
+    unit would be stopped by a restart.
     """
 
     kind: Literal["stop-services"] = "stop-services"
     stop: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
     hold: tuple[str, ...] = ()
 
     def is_done(self) -> Command:
-        """See that all are masked, and none of those to stop is running."""
-        return self.on_host(
-            f"for unit in {words(self.stop + self.hold)}; do\n"
-            '    test "$(systemctl is-enabled "$unit" 2>/dev/null)" = masked\ndone\n'
-            + (f"! systemctl --quiet is-active {words(self.stop)}" if self.stop else "")
-        )
+        """See that all are blocked or masked, and none of those to stop is running."""
+        return self.on_host(f"""
+{blocked(self.stop + self.block)}
+for unit in {words(self.hold)}; do
+    test "$(systemctl is-enabled "$unit" 2>/dev/null)" = masked
+done
+for unit in {words(self.stop)}; do
+    if systemctl --quiet is-active "$unit"; then exit 1; fi
+done
+""")
 
     def apply(self) -> Command:
-        """Mask first, so that nothing starts them again, then stop."""
-        mask = (
-            f"systemctl --quiet mask {words(self.stop + self.hold)} 2>&1 | grep -v 'does not exist' || true"
-        )
+        """Block first, so that nothing starts them again, then stop."""
+        mask = f"systemctl --quiet mask {words(self.hold)}" if self.hold else ""
         stop = f"systemctl stop {words(self.stop)}" if self.stop else ""
-        return self.on_host(f"{mask}\n{stop}")
+        return self.on_host(f"{block(self.stop + self.block)}\n{mask}\n{stop}")
 
     def verify(self) -> Command:
-        """See that all are masked, and none of those to stop is running."""
+        """See that all are blocked or masked, and none of those to stop is running."""
         return self.is_done()
 
     def revert(self) -> Command:
-        """Unmask all, and start those that were stopped."""
+        """Unblock and unmask all, and start those that were stopped."""
+        unmask = f"systemctl --quiet unmask {words(self.hold)}" if self.hold else ""
         start = f"systemctl start {words(self.stop)}" if self.stop else ""
-        return self.on_host(f"systemctl --quiet unmask {words(self.stop + self.hold)}\n{start}")
+        return self.on_host(f"{unmask}\n{unblock(self.stop + self.block)}\n{start}")
 
 
 class StartServices(Step):
-    """Unmask units and start them; those in ``unmask`` are only unmasked.
+    """Let units start again, and start them.
 
     ``restart`` starts anew what runs already: it runs the old code, or has the old RPC level cached.
     """
 
     kind: Literal["start-services"] = "start-services"
     units: tuple[str, ...]
-    unmask: tuple[str, ...] = ()
     restart: bool = False
 
     def apply(self) -> Command:
-        """Unmask, then start; on failure show the units' last words."""
+        """Unblock, then start; on failure show the units' last words."""
         verb = "restart" if self.restart else "start"
         return self.on_host(f"""
-systemctl --quiet unmask {words(self.units + self.unmask)}
-systemctl daemon-reload
+{unblock(self.units)}
 if ! systemctl {verb} {words(self.units)}; then
     for unit in {words(self.units)}; do
         systemctl --quiet is-active "$unit" && continue

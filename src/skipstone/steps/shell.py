@@ -1,9 +1,11 @@
 """Shell text that steps share: quoting, files by here-document, waiting with a bound."""
 
 from collections.abc import Iterable
-from shlex import quote, split
+from shlex import quote
 
-__all__ = ["as_user", "place_file", "quote", "split", "until", "words"]
+__all__ = ["as_user", "block", "blocked", "place_file", "quote", "unblock", "until", "words"]
+
+_DROP_IN = '/etc/systemd/system/"$unit".service.d/90-skipstone-blocked.conf'
 
 
 def words(values: Iterable[str]) -> str:
@@ -40,4 +42,34 @@ def until(condition: str, *, seconds: int, otherwise: str) -> str:
         f"    fi\n"
         f"    sleep 1\n"
         f"done"
+    )
+
+
+def block(units: Iterable[str]) -> str:
+    """Return shell lines that keep units from starting, whoever asks, until ``unblock``.
+
+    A drop-in with a condition that is never met: a start is then skipped and counts as a success. A mask
+    would do the same, but ``systemctl enable`` fails on a masked unit, and with it the package (keystone of
+    Debian 13). The drop-in outlives a reboot.
+    """
+    return (
+        f"for unit in {words(units)}; do\n"
+        f'    install -d /etc/systemd/system/"$unit".service.d\n'
+        f"    printf '[Unit]\\nConditionPathExists=/var/lib/skipstone/never\\n' > {_DROP_IN}\n"
+        f"done\nsystemctl daemon-reload"
+    )
+
+
+def blocked(units: Iterable[str]) -> str:
+    """Return shell lines that fail unless all of these units are blocked."""
+    return f"for unit in {words(units)}; do test -e {_DROP_IN}; done"
+
+
+def unblock(units: Iterable[str]) -> str:
+    """Return shell lines that let units start again."""
+    return (
+        f"for unit in {words(units)}; do\n"
+        f"    rm -f {_DROP_IN}\n"
+        f'    rmdir --ignore-fail-on-non-empty /etc/systemd/system/"$unit".service.d 2> /dev/null || true\n'
+        f"done\nsystemctl daemon-reload"
     )

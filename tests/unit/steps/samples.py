@@ -42,8 +42,8 @@ SAMPLES: tuple[Step, ...] = (
     packages.DownloadPackages(**COMMON, **APT),
     packages.UpgradePackages(**COMMON, **APT),
     services.AskApi(**OPERATED, command="openstack image list --limit 1"),
-    services.StartServices(**COMMON, units=("nova-api",), unmask=("x",)),
-    services.StopServices(**COMMON, stop=("nova-api",), hold=("ovs-vswitchd",)),
+    services.StartServices(**COMMON, units=("nova-api",), restart=True),
+    services.StopServices(**COMMON, stop=("nova-api",), block=("new",), hold=("ovs-vswitchd",)),
     services.WaitForAgents(**OPERATED, list_command="openstack compute service list", lines=("nova up",)),
     services.WaitForApi(**OPERATED, url="http://192.0.2.1:8774/", statuses=(200, 300)),
 )

@@ -10,7 +10,6 @@ from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.registry import STEPS
 from skipstone.steps.step import Reversibility
 
-
 SCRIPTS = {
     f"{type(step).__name__}.{act}": command["script"]
     for step in SAMPLES

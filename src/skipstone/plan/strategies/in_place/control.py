@@ -23,7 +23,7 @@ def has_switch(host: Host) -> bool:
 
 
 def stop(layout: Layout) -> Stage:
-    """Stop and mask every service of the control hosts, then dump what nothing writes to any more."""
+    """Stop and block every service of the control hosts, then dump what nothing writes to any more."""
     stops = tuple(_stop(layout, host) for host in layout.controls)
     names = tuple(name for service in layout.services for name in layout.databases(service))
     size = sum(layout.size(service) for service in layout.services)
@@ -48,13 +48,14 @@ def _stop(layout: Layout, host: Host) -> Step:
     coming = tuple(unit for unit in layout.target_units(host) if unit not in running)
     return StopServices(
         id=f"stop.services.{host.name}",
-        title=f"Stop and mask the services of {host.name}",
+        title=f"Stop and block the services of {host.name}",
         host=host.name,
         deadline=300,
         estimate=15,
         impact=Impact.API_DOWN,
-        stop=tuple(reversed([unit for unit in running if unit not in network])) + network,
-        hold=(*broker, *coming, *(SWITCH_UNITS if has_switch(host) else ())),
+        stop=(*reversed([unit for unit in running if unit not in network]), *network, *broker),
+        block=coming,
+        hold=SWITCH_UNITS if has_switch(host) else (),
     )
 
 
