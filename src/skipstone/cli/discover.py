@@ -85,7 +85,8 @@ def _progress() -> Iterator[OnProgress]:
         progress.TextColumn("{task.description}"),
     )
     pending: list[str] = []
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=0)
 
         def on_progress(step: Progress) -> None:
@@ -118,10 +119,10 @@ def _show(cloud: Cloud, output: Path) -> None:
     console.print(_hosts(cloud))
     for problem in cloud.problems:
         console.print(f"[yellow]not answered:[/] {problem.where}: ", end="")
-        console.print(problem.what, markup=False)
+        console.print(problem.what, markup=False, soft_wrap=True)
         for label, text in (("evidence", problem.evidence), ("remedy", problem.remedy)):
             if text:
-                console.print(f"  {label}: {text}", markup=False)
+                console.print(f"  {label}: {text.strip()}", markup=False, soft_wrap=True)
     console.print(f"written to {output}", markup=False)
 
 

@@ -4,6 +4,7 @@ openstacksdk finds the credentials (clouds.yaml, environment) and keystoneauth t
 read as plain JSON: openstacksdk's resource objects cost ten times the time, and a warning per call.
 """
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -96,6 +97,8 @@ def open_api(inventory: Inventory) -> Api:
     from openstack.config import OpenStackConfig  # noqa: PLC0415
     from openstack.exceptions import SDKException  # noqa: PLC0415
 
+    # keystoneauth also logs what it raises; without a handler, Python would print that on stderr
+    logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
     files = [str(inventory.clouds_file)] if inventory.clouds_file else None
     try:
         with warnings.catch_warnings():

@@ -28,13 +28,13 @@ _LINE = re.compile(
 )
 _BARE = re.compile(rf"^(?P<head>\s*(?P<key>{_KEY})\s+)(?P<value>[^\s=:{{].*)$")
 _INLINE = re.compile(
-    rf"(?P<head>(?<![\w.-])(?P<q>[\"']?)(?P<key>{_KEY})(?P=q)(?:\s*=\s*|(?<=[\"'])\s*:\s*|:\s+))"
+    rf"(?P<head>(?<![\w./-])(?P<q>[\"']?)(?P<key>{_KEY})(?P=q)(?:\s*=\s*|(?<=[\"'])\s*:\s*|:\s+))"
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^,;&}\]<>]+)"
 )
 _ERLANG = re.compile(rf"(?P<head>\{{\s*(?P<key>{_KEY})\s*,\s*)(?P<value>[^{{}}]*)")
 _ELEMENT = re.compile(rf"(?P<head><(?P<key>{_KEY})>)(?P<value>[^<]*)")
 _WORDS = re.compile(
-    r"(?P<head>(?<![\w.-])(?P<key>[\w-]*(?:password|passwd))\s+)(?P<value>[^\s=:]\S*)", re.IGNORECASE
+    r"(?P<head>(?<![\w./-])(?P<key>[\w-]*(?:password|passwd))\s+)(?P<value>[^\s=:]\S*)", re.IGNORECASE
 )
 _BASIC = re.compile(r"(?P<head>\b(?P<key>auth)\s+[^\s:]+:)(?P<value>\S+)")
 _BEGIN, _END = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"), re.compile(r"-----END ")

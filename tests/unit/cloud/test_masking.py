@@ -126,3 +126,8 @@ def test_names_of_secrets(key: str) -> None:
 )
 def test_names_that_only_look_like_secrets(key: str) -> None:
     assert not is_secret_name(key)
+
+
+def test_paths_in_messages_are_kept() -> None:
+    text = "cannot connect to http://10.0.0.1/v3/auth/tokens: HTTPConnection(host='10.0.0.1')"
+    assert Secrets().without_secrets(text) == text
