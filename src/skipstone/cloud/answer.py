@@ -98,7 +98,7 @@ async def _run(transport: Transport, command: Command, deadline: float) -> Outco
 
 
 def _problem(host: str, about: Asked, said: Mapping[str, str]) -> Problem:
-    what = f"could not find out: {said['name'].replace('_', ' ')}"
+    what = f"could not find out {said['name'].replace('_', ' ')}"
     return Problem(
         asked=about, where=host, what=what, evidence=said["evidence"], remedy=_REMEDIES.get(about, "")
     )

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -41,13 +40,17 @@ class Sshd:
         host = InventoryHost.model_validate(entry)
         return Inventory(name="test", path=Path("inventory.yaml"), hosts=(host,), ssh_config=self.config)
 
-    def kill_sessions(self) -> None:
-        """Kill the processes that serve connections; the listener goes on."""
+    def log_ins(self) -> int:
+        """Return how many connections have logged in since the start."""
+        return self.config.with_name("sshd.log").read_text().count("Accepted publickey")
+
+    def signal_sessions(self, number: int) -> None:
+        """Signal the processes that serve connections; the listener goes on."""
         listing = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
         )
         for pid in listing.stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(int(pid), number)
 
 
 def new_key(path: Path) -> Path:
@@ -69,7 +72,9 @@ def running_sshd(place: Path, *options: str) -> Iterator[Sshd]:
     shutil.copy(f"{key}.pub", place / "authorized_keys")
     (place / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nStrictModes no\nUsePAM no\n"
-        f"AuthorizedKeysFile {place}/authorized_keys\nPermitRootLogin yes\n" + "\n".join(options) + "\n"
+        f"AuthorizedKeysFile {place}/authorized_keys\nPermitRootLogin yes\nLogLevel VERBOSE\n"
+        + "\n".join(options)
+        + "\n"
     )
     known_hosts = place / "known_hosts"
     algorithm, public = Path(f"{host_key}.pub").read_text().split()[:2]

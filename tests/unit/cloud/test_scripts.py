@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,3 +214,25 @@ deb http://x bookworm-security main
 def test_suites_of_deb822_sources_without_disabled_ones() -> None:
     text = "Types: deb\nURIs: http://x\nSuites: trixie trixie-updates\n\nEnabled: no\nSuites: sid\n"
     assert suites("/etc/apt/sources.list.d/debian.sources", text) == ("trixie", "trixie-updates")
+
+
+def test_a_stopped_broker_is_one_problem_and_tells_no_cookie(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: str, **__: object) -> str:
+        return run(
+            "sh",
+            "-c",
+            "printf '\\033[1mError:\\033[0m node down\\n * Erlang cookie hash: uU8w==\\n' >&2; exit 69",
+        )
+
+    monkeypatch.setattr(broker, "run", fail)
+    broker.main()
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["name"] == "whether RabbitMQ runs"
+    assert problem["evidence"] == "OSError: sh exited with 69: Error: node down"
+
+
+def test_a_long_complaint_keeps_both_ends() -> None:
+    with pytest.raises(OSError, match=r"(?s)begin.*\[\.\.\.\].*the end$"):
+        run("sh", "-c", "echo begin; seq -s, 1000; echo the end; exit 1")

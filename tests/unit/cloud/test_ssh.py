@@ -76,7 +76,7 @@ def test_a_connection_lost_meanwhile_is_unknown_and_the_next_command_reconnects(
         async with open_transport(sshd.inventory()) as transport:
             first = asyncio.create_task(transport.run(Command("h1", "sleep 60"), deadline=30))
             await asyncio.sleep(1)
-            sshd.kill_sessions()
+            sshd.signal_sessions(signal.SIGKILL)
             return await first, await transport.run(Command("h1", "echo back"), deadline=30)
 
     lost, again = asyncio.run(lose())
@@ -88,10 +88,28 @@ def test_a_connection_lost_between_commands_is_reopened(sshd: Sshd) -> None:
     async def lose() -> Outcome:
         async with open_transport(sshd.inventory()) as transport:
             await transport.run(Command("h1", "true"), deadline=30)
-            sshd.kill_sessions()
+            sshd.signal_sessions(signal.SIGKILL)
             return await transport.run(Command("h1", "echo back"), deadline=30)
 
     assert asyncio.run(lose()).stdout == "back\n"
+
+
+def test_a_peer_that_freezes_is_given_up(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skipstone.cloud.ssh.KEEPALIVE", {"keepalive_interval": 1, "keepalive_count_max": 2})
+
+    async def freeze() -> Outcome:
+        async with open_transport(sshd.inventory()) as transport:
+            running = asyncio.create_task(transport.run(Command("h1", "sleep 60"), deadline=50))
+            await asyncio.sleep(1)
+            sshd.signal_sessions(signal.SIGSTOP)
+            try:
+                return await running
+            finally:
+                sshd.signal_sessions(signal.SIGCONT)
+
+    outcome = asyncio.run(freeze())
+    assert outcome.result is Result.UNKNOWN
+    assert outcome.seconds < 20
 
 
 def test_a_large_output_keeps_its_end(sshd: Sshd) -> None:
@@ -191,7 +209,9 @@ def test_a_jump_host_is_one_connection_for_all_behind_it(sshd: Sshd) -> None:
                 )
             )
 
+    before = sshd.log_ins()
     assert all(outcome.ok for outcome in asyncio.run(through()))
+    assert sshd.log_ins() - before == 1 + len(hosts)
 
 
 def test_a_host_that_is_not_in_the_inventory(sshd: Sshd) -> None:

@@ -21,10 +21,14 @@ def main() -> None:
     answer = Answer()
     with ThreadPoolExecutor(len(QUESTIONS)) as pool:
         asked = {question: pool.submit(rabbitmqctl, question) for question in QUESTIONS}
-    answer.ask("version", lambda: asked["status"].result()["rabbitmq_version"])
-    answer.ask("feature_flags", lambda: {f["name"]: f["state"] for f in asked["list_feature_flags"].result()})
-    answer.ask("users", lambda: sorted(user["user"] for user in asked["list_users"].result()))
-    answer.ask("vhosts", lambda: sorted(vhost["name"] for vhost in asked["list_vhosts"].result()))
+    status = answer.attempt("whether RabbitMQ runs", asked["status"].result)
+    if status is not None:
+        answer.ask("version", lambda: status["rabbitmq_version"])
+        answer.ask(
+            "feature_flags", lambda: {f["name"]: f["state"] for f in asked["list_feature_flags"].result()}
+        )
+        answer.ask("users", lambda: sorted(user["user"] for user in asked["list_users"].result()))
+        answer.ask("vhosts", lambda: sorted(vhost["name"] for vhost in asked["list_vhosts"].result()))
     answer.write()
 
 

@@ -233,7 +233,7 @@ def ask_server(answer: Answer, client: Client, wanted: dict[str, Any]) -> None:
 def main(argument: str) -> None:
     """Answer everything about this server."""
     answer, wanted = Answer(), json.loads(argument)
-    client = answer.attempt("server", lambda: Client(wanted["seconds"]))
+    client = answer.attempt("whether MariaDB runs", lambda: Client(wanted["seconds"]))
     if client is not None:
         ask_server(answer, client, wanted)
     answer.write()

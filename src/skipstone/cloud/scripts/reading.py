@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+LONGEST = 600
+"""Characters of a complaint that are kept."""
 
 
 def run(*command: str, stdin: str | None = None, timeout: float = 60, codes: tuple[int, ...] = (0,)) -> str:
@@ -30,9 +34,15 @@ def run(*command: str, stdin: str | None = None, timeout: float = 60, codes: tup
     except subprocess.TimeoutExpired as error:
         raise OSError(f"{command[0]} did not answer within {timeout:g} s") from error
     if done.returncode not in codes:
-        said = (done.stderr.strip() or done.stdout.strip())[-600:]
-        raise OSError(f"{command[0]} exited with {done.returncode}: {said}")
+        raise OSError(f"{command[0]} exited with {done.returncode}: {excerpt(done.stderr or done.stdout)}")
     return done.stdout
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning and the end of what a program complained, without colours and Erlang's cookie."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).strip().splitlines()
+    said = "\n".join(line for line in lines if line.strip() and "cookie" not in line)
+    return said if len(said) <= LONGEST else f"{said[: LONGEST // 2]} [...] {said[-LONGEST // 2 :]}"
 
 
 class Answer:
