@@ -20,7 +20,11 @@ Examples:
 @click.argument("run", required=False)
 @click.option("-o", "--output", type=FILE, help="Write one HTML page that works offline.")
 @click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write JSON; - prints it.")
-@click.option("--state-dir", type=FILE, help="Where runs are kept.  [default: the settings' state_dir]")
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where runs are kept.  [default: the settings' state_dir]",
+)
 def report(run: str | None, *, output: Path | None, json_file: Path | None, state_dir: Path | None) -> int:
     """Write the report of RUN: times, outages, replies lost; of the latest where none is named.
 

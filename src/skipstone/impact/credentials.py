@@ -19,6 +19,8 @@ from skipstone.errors import InputError, SkipstoneError
 _TIMEOUT = 5.0
 _PAUSE = 5.0
 """Seconds between two logins at least: each costs keystone a password hash."""
+_HURRY = 1.0
+"""The same where there is no token at all: nothing can be asked until there is one."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Credentials:
         """Renew the token in time, or when it was doubted; runs until it is cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause):
+                async with asyncio.timeout(self._pause if self.valid else min(self._pause, _HURRY)):
                     await self._wanted.wait()
             if self._wanted.is_set() or self._token is None or self._token.old:
                 self._wanted.clear()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skipstone.cloud.model import Fact
 from skipstone.errors import InputError
-from skipstone.impact.outage import Boot, Stream, find_boots, moment, summarise
+from skipstone.impact.outage import Boot, Span, Stream, find_boots, moment, summarise
 from skipstone.impact.recording import Beat, Mark, Note, Recording
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
 
@@ -62,17 +62,21 @@ def measure(directory: Path) -> Impact:
         notes = recording.notes()
         beats = tuple(recording.beats())
         began, until = _span(notes, beats)
+        blind = _blind(began, until, beats)
         probes = {probe.id: probe for probe in recording.probes()}
         streams: dict[int, Stream] = {}
         boots: dict[int, tuple[Boot, ...]] = {}
         for id_, samples in recording.samples():
-            streams[id_], boots[id_] = _fold(probes[id_], samples, until)
+            streams[id_], boots[id_] = _fold(probes[id_], samples, until, blind)
     return Impact(
         began=moment(began),
         ended=moment(until),
         apis=tuple(stream for stream in streams.values() if not stream.kind.of_instance),
         instances=_instances(probes.values(), streams, boots),
-        blind=_blindness(began, until, beats),
+        blind=tuple(
+            Blindness(start=moment(start), end=moment(end), seconds=(end - start) / MICROSECONDS)
+            for start, end in blind
+        ),
         left_out=_texts(notes, Mark.LEFT_OUT),
         left_behind=_texts(_since(notes, Mark.CLEANING), Mark.LEFT_BEHIND),
         cpu_seconds=_cpu(beats),
@@ -80,9 +84,11 @@ def measure(directory: Path) -> Impact:
     )
 
 
-def _fold(probe: Probe, samples: Iterable[Sample], until: int) -> tuple[Stream, tuple[Boot, ...]]:
+def _fold(
+    probe: Probe, samples: Iterable[Sample], until: int, blind: tuple[Span, ...]
+) -> tuple[Stream, tuple[Boot, ...]]:
     kept = tuple(samples)
-    return summarise(probe, kept, until), find_boots(kept) if probe.kind is Kind.BOOT else ()
+    return summarise(probe, kept, until, blind), find_boots(kept) if probe.kind is Kind.BOOT else ()
 
 
 def _span(notes: tuple[Note, ...], beats: tuple[Beat, ...]) -> tuple[int, int]:
@@ -121,13 +127,9 @@ def _instance(
     )
 
 
-def _blindness(began: int, until: int, beats: tuple[Beat, ...]) -> tuple[Blindness, ...]:
+def _blind(began: int, until: int, beats: tuple[Beat, ...]) -> tuple[Span, ...]:
     times = [began, *(beat.at for beat in beats), until]
-    return tuple(
-        Blindness(start=moment(a), end=moment(b), seconds=(b - a) / MICROSECONDS)
-        for a, b in pairwise(times)
-        if b - a > _BLIND_AFTER
-    )
+    return tuple((before, after) for before, after in pairwise(times) if after - before > _BLIND_AFTER)
 
 
 def _cpu(beats: tuple[Beat, ...]) -> float:

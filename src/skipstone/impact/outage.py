@@ -7,13 +7,14 @@ Questions that could not be asked count as neither good nor bad.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from skipstone.cloud.model import Fact
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Reply, Sample
 
+Span = tuple[int, int]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UPTIME_JITTER = 1.0
 
@@ -127,13 +128,22 @@ def _went_back(before: float | None, now: float | None) -> bool:
     return before is not None and now is not None and now < before - _UPTIME_JITTER
 
 
-def summarise(probe: Probe, samples: Iterable[Sample], until: int) -> Stream:
-    """Return what one probe found; ``until`` is when probing ended, in microseconds since the epoch."""
+def summarise(probe: Probe, samples: Iterable[Sample], until: int, blind: Sequence[Span] = ()) -> Stream:
+    """Return what one probe found.
+
+    ``until`` is when probing ended, and ``blind`` when no probe ran (start, end), in microseconds since the
+    epoch: there no reply was asked for, so it makes no gap. An outage that goes on before or after it does
+    last through it: nobody knows better.
+    """
     samples = list(samples)
     outages = tuple(find_outages(samples, until))
     replies = Counter(sample.reply for sample in samples)
     good = sorted(sample.ended for sample in samples if sample.reply is Reply.GOOD)
-    gaps = [(after - before) / MICROSECONDS for before, after in pairwise(good)]
+    gaps = [
+        (after - before) / MICROSECONDS
+        for before, after in pairwise(good)
+        if not any(start < after and before < end for start, end in blind)
+    ]
     lengths = [outage.seconds for outage in outages]
     return Stream(
         kind=probe.kind,

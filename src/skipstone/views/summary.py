@@ -96,5 +96,6 @@ def _remarks(impact: Impact) -> Iterator[Text]:
         yield Text(f"no probes for {span(blind.seconds)} from {blind.start:%H:%M:%S} UTC", style="yellow")
     for line in impact.left_out:
         yield Text(f"not probed: {line}", style=DIM)
-    for line in impact.left_behind:
-        yield Text(f"left behind by the probes: {line}", style="yellow")
+    if impact.left_behind:
+        services = ", ".join(line.split(":")[0] for line in impact.left_behind)
+        yield Text(f"the probes could not clean up after themselves: {services}", style="yellow")

@@ -48,6 +48,14 @@ def test_a_slow_good_reply_is_a_gap_and_no_outage() -> None:
     assert (stream.longest, stream.longest_gap, stream.slowest) == (0.0, 3.99, 3.0)
 
 
+def test_a_time_without_probes_is_no_gap() -> None:
+    stream = summarise(PROBE, [at(0), at(0.2), at(40), at(40.5)], 41 * SECOND, [(SECOND, 39 * SECOND)])
+    assert stream.longest_gap == 0.5
+    # what was out before and after it is taken to have been out all along
+    stream = summarise(PROBE, [at(0), at(0.2, B), at(40, B), at(41)], 41 * SECOND, [(SECOND, 39 * SECOND)])
+    assert stream.longest_gap == stream.longest == 41
+
+
 def test_a_ping_that_overtakes_another_never_gives_a_negative_outage() -> None:
     # sent at 0 and answered at 1.9; the next was lost; the third is back before the first
     (outage,) = find_outages([at(0, G, 1.9), at(0.2, B, 2), at(0.4)], 9)
