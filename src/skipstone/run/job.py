@@ -52,8 +52,11 @@ exec 9>lock
 flock 9
 mkdir claim 2>/dev/null || exit 0
 began=$(date +%s)
-(cd "${{HOME:-/}}"; exec timeout -k 10 {deadline} /bin/sh -c 'exec /bin/sh "$0/script" 9>&-' "$directory") \
-    </dev/null >output 2>&1
+(
+    umask 022
+    cd "${{HOME:-/}}"
+    exec timeout -k 10 {deadline} /bin/sh -c 'exec /bin/sh "$0/script" 9>&-' "$directory"
+) </dev/null >output 2>&1
 code=$?
 sync output 2>/dev/null
 mv code "exit.$code.$(($(date +%s) - began))"

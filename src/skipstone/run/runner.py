@@ -6,6 +6,7 @@ The caller holds the cloud's lock and has a transport; it may listen to the jour
 import getpass
 import os
 import socket
+from pathlib import PurePosixPath
 from typing import Any
 
 from skipstone.cloud.command import OPERATOR, Transport
@@ -24,7 +25,10 @@ from skipstone.steps.step import Step
 
 
 class Runner:
-    """Carries out one run of a plan; one process does so at a time, which the cloud's lock sees to."""
+    """Carries out one run of a plan; one process does so at a time, which the cloud's lock sees to.
+
+    ``token`` is that lock's; ``host_jobs`` is where hosts keep the jobs' directories.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Runner:
         token: int,
         steps_at_once: int,
         patience: Patience = Patience(),  # noqa: B008 - frozen
+        host_jobs: PurePosixPath = JOBS,
     ) -> None:
         self._plan = plan
         self._directory = directory
@@ -44,6 +49,7 @@ class Runner:
         self._engine = engine
         self._token = token
         self._steps_at_once = steps_at_once
+        self._host_jobs = host_jobs
         self._steps = {step.id: step for step in plan.steps()}
         self._stopping = False
         self._executor = Executor(
@@ -113,7 +119,7 @@ class Runner:
             step=step.id,
             attempt=attempt,
             deadline=step.deadline,
-            jobs=self._directory.jobs if here else JOBS,
+            jobs=self._directory.jobs if here else self._host_jobs,
             own_unit=not here,
         )
 

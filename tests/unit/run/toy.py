@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from skipstone.cloud.command import Command, Outcome, Result, Transport
@@ -173,6 +173,7 @@ class Rig:
                     token=lease.token,
                     steps_at_once=10,
                     patience=self.patience,
+                    host_jobs=PurePosixPath(self.base / "jobs"),
                 ),
                 journal,
             )
