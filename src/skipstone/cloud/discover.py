@@ -105,28 +105,31 @@ class _Discovery:
         return None
 
     async def _databases(self) -> None:
-        """Ask the database servers one after the other, each for what none before it had (Galera)."""
+        """Ask the database servers one after the other, each for what none before it had.
+
+        So Galera's copies are counted once, and cells that nova_api names are looked for on later servers.
+        """
         wanted = database.databases_of(self._catalog, self._parts.hosts)
         reachable = {host.name for host in self._parts.hosts if host.reachable}
         for host in self._inventory.hosts_in(Group.DATABASE):
             if host.name in reachable:
                 async with self._conversation(Asked.DATABASE, host.name):
-                    await self._server(host, wanted)
-                wanted = {
-                    name: known_as
-                    for name, known_as in wanted.items()
-                    if name not in {found.name for found in self._parts.databases}
-                }
+                    wanted = await self._server(host, wanted)
 
-    async def _server(self, host: InventoryHost, wanted: dict[str, str]) -> None:
+    async def _server(self, host: InventoryHost, wanted: dict[str, str]) -> dict[str, str]:
+        """Ask one server; return the databases that are still to be found."""
         argument = database.argument(self._catalog, wanted)
-        reply = await self._ask(host, "database", argument, Asked.DATABASE, DATABASE_DEADLINE)
-        if "version" in reply.facts:
-            self._parts.servers += (database.read_server(host.name, reply.facts),)
-            self._parts.databases += tuple(database.read_databases(self._catalog, reply.facts))
-            self._parts.stacks += tuple(Stack(**row) for row in reply.facts.get("heat_stacks", ()))
-            for row in reply.facts["nova_services"]:
-                self._parts.nova_levels[row["host"], row["binary"]] = row["version"]
+        facts = (await self._ask(host, "database", argument, Asked.DATABASE, DATABASE_DEADLINE)).facts
+        if "version" not in facts:
+            return wanted
+        databases = tuple(database.read_databases(self._catalog, facts))
+        self._parts.servers += (database.read_server(host.name, facts),)
+        self._parts.databases += databases
+        self._parts.stacks += tuple(Stack(**row) for row in facts.get("heat_stacks", ()))
+        for row in facts["nova_services"]:
+            self._parts.nova_levels[row["host"], row["binary"]] = row["version"]
+        found = {known.name for known in databases}
+        return {name: known_as for name, known_as in facts["names"].items() if name not in found}
 
     async def _surveys(self, api: Api) -> None:
         """Ask every API in a thread of its own, if keystone lets us in at all."""

@@ -57,6 +57,7 @@ DATABASE: dict[str, Any] = {
     "variables": {"datadir": "/var/lib/mysql/"},
     "datadir_size": 100,
     "conditions": {"nova-null-instance-uuids": 2},
+    "names": {"nova_prod": "nova", "cell_far": "nova"},
     "nova_services": [{"host": "cmp1", "binary": "nova-compute", "version": 64}],
     "databases": {
         "nova_prod": {
@@ -264,7 +265,7 @@ def test_groups_without_hosts_are_said(find: Any) -> None:
 
 def test_of_a_galera_cluster_each_database_is_counted_once(find: Any, hosts: FakeHosts) -> None:
     groups = dict.fromkeys(("db1", "db2", "db3"), (Group.DATABASE, Group.BROKER))
-    rest = DATABASE | {"databases": {}, "conditions": {}, "nova_services": []}
+    rest = DATABASE | {"databases": {}, "conditions": {}, "nova_services": [], "names": {"cell_far": "nova"}}
     hosts.answers |= {("db2", "database"): rest, ("db3", "database"): rest}
     cloud = find(groups)
     assert [server.host for server in cloud.database_servers] == ["db1", "db2", "db3"]
@@ -272,6 +273,7 @@ def test_of_a_galera_cluster_each_database_is_counted_once(find: Any, hosts: Fak
     for name in ("db2", "db3"):
         sent = next(c.script for c in hosts.commands if c.host == name and "nova_services" in c.script)
         assert "nova_prod" not in sent
+        assert '"cell_far": "nova"' in sent
 
 
 @pytest.mark.usefixtures("find")

@@ -223,6 +223,7 @@ def ask_server(answer: Answer, client: Client, wanted: dict[str, Any]) -> None:
     answer.ask("variables", lambda: settings(client, wanted["variables"]))
     answer.ask("datadir_size", lambda: size_of(answer.facts["variables"]["datadir"]))
     names = answer.attempt("cells", lambda: with_cells(client, wanted["databases"])) or wanted["databases"]
+    answer.facts["names"] = names
     databases = answer.ask("databases", lambda: present(client, names)) or {}
     if databases:
         answer.attempt("tables", lambda: add_tables(client, databases))
