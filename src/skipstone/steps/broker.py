@@ -38,6 +38,8 @@ class RenewBroker(Step):
     def apply(self) -> Command:
         """Move the data aside once, start, import; the default guest goes if the old broker had none."""
         running = "rabbitmqctl --quiet await_startup --timeout 5 < /dev/null > /dev/null 2>&1"
+        # rabbitmqctl drops root, so it cannot read our directory; from standard input 4.0 reads for ever
+        readable = f"{self.data}.definitions.json"
         return self.on_host(f"""
 {unblock(("rabbitmq-server",))}
 systemctl stop rabbitmq-server
@@ -50,7 +52,9 @@ systemctl start rabbitmq-server
 {until(running, seconds=90, otherwise="rabbitmq-server did not start")}
 umask 077
 python3 -c {quote(_FILTER)} {self.directory}/definitions.json {self.directory}/kept.json
-rabbitmqctl --quiet import_definitions < {self.directory}/kept.json
+install -o rabbitmq -m 600 {self.directory}/kept.json {readable}
+rabbitmqctl --quiet import_definitions {readable} < /dev/null
+rm -f {readable}
 if ! grep -q '"name": *"guest"' {self.directory}/kept.json; then
     rabbitmqctl --quiet delete_user guest < /dev/null 2> /dev/null || true
 fi
