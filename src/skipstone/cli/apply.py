@@ -69,12 +69,10 @@ def apply(
     as_json: bool,
 ) -> int:
     """Carry out a plan; continue where an earlier apply of it stopped."""
-    from rich.console import Console
-
     from skipstone.cloud.inventory import load_inventory
     from skipstone.plan.planfile import load_plan
     from skipstone.settings import load_settings
-    from skipstone.views.progress import run_json
+    from skipstone.views.progress import run_json, terminal
 
     settings = load_settings()
     if state_dir is not None:
@@ -84,7 +82,7 @@ def apply(
         inventory=load_inventory(inventory_file),
         settings=settings,
         options=Options(yes, until, fresh, measure, as_json),
-        console=Console(stderr=True, highlight=False),
+        console=terminal(stderr=True),
     )
     view = application.run()
     if as_json:
@@ -124,7 +122,7 @@ class Application:
         from skipstone.run.state import RunState
         from skipstone.views.progress import run_picture
 
-        self.console.print(run_picture(view))
+        self.console.print(run_picture(view, trouble=False))
         self.console.print(f"log: skipstone log {view.run}", soft_wrap=True)
         if view.state is RunState.FAILED:
             step = view.failed[0]

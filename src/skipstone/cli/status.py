@@ -20,11 +20,9 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 @AS_JSON
 def status(run: str | None, *, as_json: bool) -> int:
     """Show where RUN stands: the latest where none is named. It may be going on."""
-    from rich.console import Console
-
     from skipstone.run.directory import find_run, run_directories
     from skipstone.settings import load_settings
-    from skipstone.views.progress import run_json, run_picture
+    from skipstone.views.progress import run_json, run_picture, terminal
 
     settings = load_settings()
     directory = find_run(settings.runs, run)
@@ -33,7 +31,7 @@ def status(run: str | None, *, as_json: bool) -> int:
     if as_json:
         click.echo(run_json(view, interrupted=interrupted))
         return ExitCode.DONE
-    console = Console(highlight=False)
+    console = terminal()
     console.print(run_picture(view, interrupted=interrupted))
     console.print(f"[dim]log: skipstone log {directory.run}    files: {directory.path}[/]", soft_wrap=True)
     others = [other.run for other in run_directories(settings.runs) if other.run != directory.run]

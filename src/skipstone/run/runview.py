@@ -94,7 +94,11 @@ class StageView:
 
 @dataclass(frozen=True)
 class RunView:
-    """Where a run stands. ``sittings`` counts the processes that have worked on it."""
+    """Where a run stands.
+
+    ``sittings`` counts the processes that have worked on it, the present one since ``sitting_began``;
+    ``worked`` is how many seconds those before it did. The time in between is not the run's.
+    """
 
     run: str = ""
     plan_id: str = ""
@@ -110,15 +114,22 @@ class RunView:
     host: str = ""
     pid: int = 0
     sittings: int = 0
+    sitting_began: datetime | None = None
+    worked: float = 0
     began: datetime | None = None
     ended: datetime | None = None
     last_seq: int = 0
+    last_time: datetime | None = None
     stages: tuple[StageView, ...] = ()
 
     def steps(self) -> Iterable[StepView]:
         """Yield every step in plan order."""
         for stage in self.stages:
             yield from stage.steps
+
+    def elapsed(self, now: datetime) -> float:
+        """Return for how many seconds it was worked on."""
+        return self.worked + ((now - self.sitting_began).total_seconds() if self.sitting_began else 0)
 
     @property
     def failed(self) -> tuple[StepView, ...]:
@@ -145,7 +156,7 @@ class Fold:
             self._add_to_run(event)
         else:
             self._steps[event.step] = after(self._steps[event.step], event)
-        self._run = replace(self._run, last_seq=event.seq)
+        self._run = replace(self._run, last_seq=event.seq, last_time=event.time)
 
     def check(self, kind: Kind, step: str | None) -> None:
         """Raise ForbiddenMove where such an event could not be taken now; take nothing."""
@@ -176,10 +187,15 @@ class Fold:
         if event.kind in {Kind.RUN_STARTED, Kind.RUN_RESUMED}:
             changes |= {name: facts[name] for name in ("who", "host", "pid")}
             changes |= {"sittings": self._run.sittings + 1, "ended": None}
+            # where the process before this one died, it is known to have worked until its last event
+            changes |= {
+                "worked": self._run.elapsed(self._run.last_time or event.time),
+                "sitting_began": event.time,
+            }
         if event.kind is Kind.RUN_STARTED:
             changes |= {"began": event.time} | self._read_plan(facts)
         if event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}:
-            changes["ended"] = event.time
+            changes |= {"ended": event.time, "worked": self._run.elapsed(event.time), "sitting_began": None}
         self._run = replace(self._run, **changes)
 
     def _read_plan(self, facts: Mapping[str, Any]) -> dict[str, Any]:

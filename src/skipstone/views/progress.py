@@ -34,20 +34,31 @@ SHOWN_STEPS = 12
 """More running steps than this are counted, not listed."""
 
 REDRAWS_PER_SECOND = 4
+LOG_WIDTH = 160
 
 
-def run_picture(view: RunView, *, now: datetime | None = None, interrupted: bool = False) -> RenderableType:
+def terminal(*, stderr: bool = False) -> Console:
+    """Return a console: as wide as the terminal, and where there is none, wide enough for a log's lines."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=LOG_WIDTH)
+
+
+def run_picture(view: RunView, *, interrupted: bool = False, trouble: bool = True) -> RenderableType:
     """Return the run as a picture: its stages, what runs where, elapsed against estimated time.
 
-    ``interrupted`` says that the journal calls the run going on, but its process is gone.
+    ``interrupted`` says that the journal calls the run going on, but its process is gone; ``trouble`` adds
+    what has failed, with the evidence.
     """
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
+    if view.state is RunState.NEW:
+        return Text("this run has not begun: nothing was done yet")
     parts: list[RenderableType] = [_headline(view, now, interrupted=interrupted)]
     table = Table.grid(padding=(0, 2))
     for stage in view.stages:
         _add_stage(table, stage, now)
     parts.append(table)
-    parts.extend(_trouble(step) for step in view.failed)
+    if trouble:
+        parts.extend(_trouble(step) for step in view.failed)
     return Group(*parts)
 
 
@@ -149,22 +160,26 @@ _TEXTS = {
 
 def _headline(view: RunView, now: datetime, *, interrupted: bool) -> Text:
     state = "interrupted" if interrupted else str(view.state)
-    spent = ((view.ended or now) - view.began).total_seconds() if view.began else 0
+    spent = view.elapsed(now)
     done = sum(step.state is StepState.DONE for step in view.steps())
     count = sum(1 for _ in view.steps())
-    reason = "its process is gone; apply goes on with it" if interrupted else view.reason
+    reason = "" if view.state is RunState.RUNNING else view.reason
+    if interrupted:
+        reason = "its process is gone; apply goes on with it"
     return Text.assemble(
         (f"run {view.run}  ", "bold"),
         f"{view.source} → {view.target} on {view.cloud}  ",
         (state, "bold yellow" if interrupted else STYLES.get(view.state, "bold cyan")),
         f"  {done}/{count} steps  {duration(int(spent))} of about {duration(view.estimate)}",
-        (f"\n{reason}", "dim"),
+        (f"\n{reason}" if reason else "", "dim"),
     )
 
 
 def _add_stage(table: Table, stage: StageView, now: datetime) -> None:
     mark, style = MARKS[stage.state]
-    spent = ((stage.ended or now) - stage.began).total_seconds() if stage.began else 0
+    going = [step for step in stage.steps if step.state.open]
+    last = now if going else max((step.ended for step in stage.steps if step.ended), default=now)
+    spent = (last - stage.began).total_seconds() if stage.began else 0
     done = sum(step.state is StepState.DONE for step in stage.steps)
     times = (
         f"{duration(int(spent))} / {duration(stage.estimate)}" if stage.began else duration(stage.estimate)
@@ -175,7 +190,6 @@ def _add_stage(table: Table, stage: StageView, now: datetime) -> None:
         f"{done}/{len(stage.steps)}",
         times,
     )
-    going = [step for step in stage.steps if step.state.open]
     for step in going[:SHOWN_STEPS]:
         _add_step(table, step, now)
     if len(going) > SHOWN_STEPS:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import resource
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,21 @@ def test_one_run_per_cloud_until_its_process_dies(tmp_path: Path) -> None:
     assert holder_of(tmp_path, "a/cloud") is None
     with hold_cloud(tmp_path, "a/cloud", "run-2") as lease:
         assert lease.token == held.token + 1
+
+
+def test_the_time_between_sittings_is_not_the_runs(path: Path) -> None:
+    with open_journal(path) as journal:
+        start(journal)
+        intend(journal)
+        died = journal.view.last_time
+    time.sleep(0.3)
+    with open_journal(path, token=2) as journal:
+        journal.append(Kind.RUN_RESUMED, who="me", host="here", pid=2)
+        journal.append(Kind.STOP_ASKED)
+        journal.append(Kind.RUN_STOPPED, reason="enough")
+        view = journal.view
+    assert view.began is not None
+    assert died is not None
+    assert view.ended is not None
+    assert view.elapsed(view.ended) < (view.ended - view.began).total_seconds() - 0.3
+    assert view.elapsed(view.ended) >= (died - view.began).total_seconds()
