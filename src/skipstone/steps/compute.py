@@ -38,7 +38,6 @@ class ReloadVirtualSwitch(Step):
 
     kind: Literal["reload-virtual-switch"] = "reload-virtual-switch"
     impact: Impact = Impact.INSTANCES_BLIP
-    units: tuple[str, ...] = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server")
 
     def is_done(self) -> Command:
         """Compare the running daemon's version with the installed one."""
@@ -49,11 +48,14 @@ test "$running" = "$installed"
 """)
 
     def apply(self) -> Command:
-        """Unmask and reload."""
-        return self.on_host(f"""
-systemctl --quiet unmask {" ".join(self.units)}
+        """Reload, or start what somebody stopped."""
+        return self.on_host("""
 systemctl daemon-reload
-systemctl reload openvswitch-switch
+if systemctl --quiet is-active openvswitch-switch; then
+    systemctl reload openvswitch-switch
+else
+    systemctl start openvswitch-switch
+fi
 ovs-appctl version | head -1
 """)
 
@@ -68,12 +70,10 @@ class AdoptInstances(Step):
     kind: Literal["adopt-instances"] = "adopt-instances"
     directory: str
     units: tuple[str, ...] = ("libvirtd",)
-    unmask: tuple[str, ...] = ()
 
     def apply(self) -> Command:
         """Restart libvirt; compare QEMU's processes with the record, and libvirt's count with theirs."""
         return self.on_host(f"""
-systemctl --quiet unmask {" ".join(self.units + self.unmask)}
 systemctl daemon-reload
 systemctl restart {" ".join(self.units)}
 {self._compare()}

@@ -7,11 +7,13 @@ and the upgrade later installs exactly what was fetched: no ``apt-get update`` i
 from typing import Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.shell import quote, words
+from skipstone.steps.shell import place_file, quote, words
 from skipstone.steps.step import Step
 
 # Suites stand after a blank in a deb line and on a Suites: line; nothing else (a keyring's path) is touched.
 _SUITE = r"s@\([[:blank:]]\){old}\([-/[:blank:]]\|$\)@\1{new}\2@g"
+
+_POLICY = "/usr/sbin/policy-rc.d"
 
 QUIET = (
     "export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1"
@@ -89,12 +91,14 @@ touch downloaded
 class UpgradePackages(_FromSuite):
     """Install the fetched packages, operating system and OpenStack together; configuration files stay.
 
-    Units that must not start by themselves were blocked before (``StopServices``). No policy-rc.d: it would
-    also keep sshd from restarting, and an old sshd cannot run the new binary (seen from Debian 12 to 13:
-    nobody could log in any more).
+    Units that must not start by themselves were blocked before (``StopServices``). Those in ``hold`` run on
+    through the upgrade: a policy-rc.d denies their names, and no other, for the time of this step. One that
+    denies everything would keep sshd from restarting, and an old sshd cannot run the new binary (seen from
+    Debian 12 to 13: nobody could log in any more).
     """
 
     kind: Literal["upgrade-packages"] = "upgrade-packages"
+    hold: tuple[str, ...] = ()
 
     def is_done(self) -> Command:
         """See that nothing is left to install, and nothing is half installed."""
@@ -109,16 +113,18 @@ test -z "$(dpkg --audit)"
         return self.on_host(f"""
 {QUIET}
 test -e {self.directory}/downloaded
-dpkg --configure -a --force-confdef --force-confold
-{self.apt()} {KEEP} --fix-broken install
 explain() {{
     code=$?
+    rm -f {_POLICY}
     if [ "$code" -ne 0 ]; then
         echo "apt-get exited with $code; packages that are not whole:" >&2
         dpkg --audit >&2
     fi
 }}
 trap explain EXIT
+{self._deny()}
+dpkg --configure -a --force-confdef --force-confold
+{self.apt()} {KEEP} --fix-broken install
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"
@@ -129,6 +135,13 @@ done
 touch {self.directory}/installed
 find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the package ships: /'
 """)
+
+    def _deny(self) -> str:
+        """Return shell lines that place the policy; the unit's name stands somewhere in its arguments."""
+        names = "|".join(f'*" {unit}"*' for unit in self.hold)
+        deny = f'case " $* " in {names}) exit 101 ;; esac\n' if self.hold else ""
+        text = f"#!/bin/sh\n# Placed by Skipstone for the time of a package upgrade.\n{deny}exit 0"
+        return place_file(_POLICY, text, mode="0755", owner="root:root")
 
     def verify(self) -> Command:
         """See that nothing is left to install and nothing is half installed."""

@@ -12,26 +12,20 @@ from skipstone.steps.step import Step
 
 
 class StopServices(Step):
-    """Stop units and keep them from starting; keep others from being restarted while they run.
+    """Stop units and keep them from starting, until ``StartServices``.
 
-    Packages' own scripts start what they install: new code on an old schema, or a virtual switch restarted
-    in the middle of the upgrade. Units in ``stop`` are blocked and stopped, those in ``block`` only blocked
-    (they may not exist yet: the target's packages bring them), those in ``hold`` run on, masked: a blocked
-    unit would be stopped by a restart.
+    Packages' own scripts start what they install: new code on an old schema. Units in ``block`` are only
+    kept from starting; they may not exist yet: the target's packages bring them.
     """
 
     kind: Literal["stop-services"] = "stop-services"
-    stop: tuple[str, ...] = ()
+    stop: tuple[str, ...]
     block: tuple[str, ...] = ()
-    hold: tuple[str, ...] = ()
 
     def is_done(self) -> Command:
-        """See that all are blocked or masked, and none of those to stop is running."""
+        """See that all are blocked, and none of those to stop is running."""
         return self.on_host(f"""
 {blocked(self.stop + self.block)}
-for unit in {words(self.hold)}; do
-    test "$(systemctl is-enabled "$unit" 2>/dev/null)" = masked
-done
 for unit in {words(self.stop)}; do
     if systemctl --quiet is-active "$unit"; then exit 1; fi
 done
@@ -39,19 +33,15 @@ done
 
     def apply(self) -> Command:
         """Block first, so that nothing starts them again, then stop."""
-        mask = f"systemctl --quiet mask {words(self.hold)}" if self.hold else ""
-        stop = f"systemctl stop {words(self.stop)}" if self.stop else ""
-        return self.on_host(f"{block(self.stop + self.block)}\n{mask}\n{stop}")
+        return self.on_host(f"{block(self.stop + self.block)}\nsystemctl stop {words(self.stop)}")
 
     def verify(self) -> Command:
-        """See that all are blocked or masked, and none of those to stop is running."""
+        """See that all are blocked, and none of those to stop is running."""
         return self.is_done()
 
     def revert(self) -> Command:
-        """Unblock and unmask all, and start those that were stopped."""
-        unmask = f"systemctl --quiet unmask {words(self.hold)}" if self.hold else ""
-        start = f"systemctl start {words(self.stop)}" if self.stop else ""
-        return self.on_host(f"{unmask}\n{unblock(self.stop + self.block)}\n{start}")
+        """Unblock all, and start those that were stopped."""
+        return self.on_host(f"{unblock(self.stop + self.block)}\nsystemctl start {words(self.stop)}")
 
 
 class StartServices(Step):

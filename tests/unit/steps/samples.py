@@ -40,10 +40,10 @@ SAMPLES: tuple[Step, ...] = (
     database.WaitForDatabaseServer(**COMMON),
     identity.GrantServiceRole(**OPERATED, users=("glance", "nova")),
     packages.DownloadPackages(**COMMON, **APT),
-    packages.UpgradePackages(**COMMON, **APT),
+    packages.UpgradePackages(**COMMON, **APT, hold=("ovs-vswitchd", "libvirt-guests")),
     services.AskApi(**OPERATED, command="openstack image list --limit 1"),
     services.StartServices(**COMMON, units=("nova-api",), restart=True),
-    services.StopServices(**COMMON, stop=("nova-api",), block=("new",), hold=("ovs-vswitchd",)),
+    services.StopServices(**COMMON, stop=("nova-api",), block=("new",)),
     services.WaitForAgents(**OPERATED, list_command="openstack compute service list", lines=("nova up",)),
     services.WaitForApi(**OPERATED, url="http://192.0.2.1:8774/", statuses=(200, 300)),
 )

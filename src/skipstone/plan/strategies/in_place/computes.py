@@ -10,7 +10,7 @@ from skipstone.plan.strategies.in_place.control import (
     status_checks,
     upgrade_packages,
 )
-from skipstone.plan.strategies.in_place.layout import GUEST_UNITS, SWITCH_UNITS, Layout
+from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.preparation import WORKAROUND, workaround_text
 from skipstone.steps.compute import (
     AdoptInstances,
@@ -41,7 +41,6 @@ def _instances(layout: Layout, host: Host) -> int:
 def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
     """Record, stop, upgrade, exchange the switch, adopt the instances, start, confirm: a chain."""
     prefix, directory = f"computes.{host.name}", f"{layout.directory}/instances"
-    held = (*GUEST_UNITS, *(SWITCH_UNITS if has_switch(host) else ()))
     chain: list[Step] = [
         RecordInstances(
             id=f"{prefix}.record",
@@ -60,7 +59,6 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
             deadline=300,
             estimate=5,
             stop=tuple(reversed(layout.units(host))),
-            hold=held,
         ),
         upgrade_packages(
             layout, host, step=f"{prefix}.packages", impact=Impact.NONE, needs=(f"{prefix}.stop",)
@@ -75,7 +73,6 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
             reversibility=Reversibility.NONE,
             directory=directory,
             units=VIRTUALISATION_UNITS,
-            unmask=GUEST_UNITS,
         ),
     ]
     if has_switch(host):

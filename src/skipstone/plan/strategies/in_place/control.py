@@ -4,7 +4,7 @@ from skipstone.catalog.service import Place, Purpose, Service
 from skipstone.cloud.command import OPERATOR
 from skipstone.cloud.model import Host
 from skipstone.plan.plan import Stage
-from skipstone.plan.strategies.in_place.layout import SWITCH_UNITS, Layout
+from skipstone.plan.strategies.in_place.layout import HELD_UNITS, Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
 from skipstone.steps.backup import DumpStoppedDatabases
 from skipstone.steps.broker import RenewBroker, StartBroker
@@ -55,7 +55,6 @@ def _stop(layout: Layout, host: Host) -> Step:
         impact=Impact.API_DOWN,
         stop=(*reversed([unit for unit in running if unit not in network]), *network, *broker),
         block=coming,
-        hold=SWITCH_UNITS if has_switch(host) else (),
     )
 
 
@@ -85,6 +84,7 @@ def upgrade_packages(
         impact=impact,
         reversibility=Reversibility.NONE,
         add=layout.new_packages(host),
+        hold=HELD_UNITS,
         directory=f"{layout.directory}/apt",
         old_suite=layout.source.debian or "",
         new_suite=layout.target.debian or "",

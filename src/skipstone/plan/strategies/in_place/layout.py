@@ -13,10 +13,12 @@ from skipstone.errors import InputError
 
 ROOT = "/var/lib/skipstone"
 
-# Held, not stopped, while packages change: a restart by the package's script would empty the bridges while
-# no agent runs to fill them, and libvirt-guests would shut the instances down.
-SWITCH_UNITS = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server")
-GUEST_UNITS = ("libvirt-guests",)
+HELD_UNITS = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server", "ovs-record-hostname", "libvirt-guests")
+"""Units that no package script may touch.
+
+Debian 13's openvswitch-switch stops the switch before it is unpacked and starts it when it is configured:
+minutes in an upgrade of everything. libvirt-guests would shut the instances down.
+"""
 
 
 @dataclass(frozen=True)
