@@ -57,7 +57,10 @@ class Schema(Entry):
 
     def is_head(self, database: str, found: tuple[str, ...]) -> bool:
         """Say whether what a version table holds is this release's final schema."""
-        return set(found) in (set(self.heads.get(database, ())), set(self.point_heads.get(database, ())))
+        return bool(found) and set(found) in (
+            set(self.heads.get(database, ())),
+            set(self.point_heads.get(database, ())),
+        )
 
 
 class ComputeLevel(Entry):

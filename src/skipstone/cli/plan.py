@@ -1,6 +1,7 @@
 """``skipstone plan`` and ``skipstone runbook``."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -44,7 +45,7 @@ def plan(cloud_file: Path, target_name: str, strategy: str, output: Path | None,
     if as_json:
         click.echo(json.dumps(to_data(made), indent=2))
         return ExitCode.DONE
-    Console(soft_wrap=True, highlight=False).print(plan_tree(made))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(plan_tree(made))
     click.echo(f"\nwritten: {path}\nnext:    skipstone runbook {path}   or   skipstone apply {path}")
     return ExitCode.DONE
 

@@ -190,7 +190,7 @@ class Instance(Fact):
     id: str
     name: str
     project: str
-    host: str | None
+    host: str | None = None
     status: str
     task: str | None = None
     addresses: tuple[str, ...] = ()
@@ -203,7 +203,7 @@ class Network(Fact):
     id: str
     name: str
     external: bool
-    type: str | None
+    type: str | None = None
     ports: int
 
 
@@ -214,7 +214,7 @@ class Volume(Fact):
     name: str
     status: str
     size: int
-    type: str | None
+    type: str | None = None
 
 
 class Stack(Fact):

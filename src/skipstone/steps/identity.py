@@ -10,7 +10,7 @@ from skipstone.steps.step import Step
 class GrantServiceRole(Step):
     """Create the role ``service`` and grant it to the services' users in their project.
 
-    Neutron from 2023.2 on lets only this role bind ports (a live migration without it ends in 403), and
+    Neutron from 2024.1 on lets only this role bind ports (a live migration without it ends in 403), and
     2025.2's nova wants it for external events; Zed's bootstrap does not create it. Harmless before.
     ``users`` are names in ``domain``.
     """

@@ -1,5 +1,6 @@
 """What happens while every API still answers: backups with their proof, and preparations."""
 
+from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.steps.backup import BackupConfiguration, DumpDatabases, ExportDefinitions, ProveDumpRestores
@@ -100,7 +101,13 @@ def _service_role(layout: Layout) -> tuple[Step, ...]:
     """Give the role ``service`` to those who are admin in the services' project."""
     if not layout.must_handle("prepare.service-role"):
         return ()
-    admins = next(role.service_users for role in layout.cloud.roles if role.name == "admin")
+    admins = next((role.service_users for role in layout.cloud.roles if role.name == "admin"), ())
+    if not admins:
+        raise InputError(
+            "no user of the project `service` holds the role admin, so it is not known who needs `service`",
+            where="keystone",
+            remedy="create the role `service` and grant it to the services' users, then discover again",
+        )
     return (
         GrantServiceRole(
             id="prepare.service-role",
