@@ -1,0 +1,91 @@
+"""Recorded clouds and the plans that they must give.
+
+A new case is a directory with ``cloud.yaml`` and ``runbook-TARGET.md``; its every command counts. After a
+wanted change:  SKIPSTONE_RECORD=1 pytest tests/plans
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from skipstone.catalog import load_catalog
+from skipstone.checks.examination import examine
+from skipstone.cloud.cloudfile import load_cloud
+from skipstone.plan.plan import Plan
+from skipstone.plan.planfile import load_plan, save_plan
+from skipstone.plan.planner import make_plan
+from skipstone.steps.step import Impact, Reversibility
+from skipstone.views.runbook import runbook
+
+HERE = Path(__file__).parent
+CASES = sorted(HERE.glob("*/runbook-*.md"))
+
+
+def plan_of(case: Path) -> Plan:
+    """Return the plan for a case's cloud and target."""
+    catalog = load_catalog()
+    target = catalog.release(case.stem.removeprefix("runbook-"))
+    cloud = load_cloud(case.parent / "cloud.yaml")
+    return make_plan(cloud, catalog, target, findings=examine(cloud, catalog, target))
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def case(request: pytest.FixtureRequest) -> Path:
+    """Give each recorded runbook."""
+    path: Path = request.param
+    return path
+
+
+def test_there_are_cases() -> None:
+    assert CASES
+
+
+def test_the_plan_has_exactly_these_commands(case: Path) -> None:
+    found = runbook(plan_of(case))
+    if os.environ.get("SKIPSTONE_RECORD"):
+        case.write_text(found)
+    assert found == case.read_text()
+
+
+def test_the_same_cloud_gives_the_same_bytes(case: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        save_plan(plan_of(case), tmp_path / name)
+    one, two = (tmp_path / "one").read_text(), (tmp_path / "two").read_text()
+    assert one.splitlines()[1:] == two.splitlines()[1:]  # the first line names the file
+    assert load_plan(tmp_path / "one") == plan_of(case)
+
+
+def test_needs_name_earlier_steps_of_the_same_stage(case: Path) -> None:
+    for stage in plan_of(case).stages:
+        earlier: set[str] = set()
+        for step in stage.steps:
+            assert set(step.needs) <= earlier, f"{step.id} needs what does not come before it"
+            earlier.add(step.id)
+
+
+def test_step_ids_are_unique(case: Path) -> None:
+    ids = [step.id for step in plan_of(case).steps()]
+    assert len(ids) == len(set(ids))
+
+
+def test_nothing_is_felt_before_the_control_plane_stops(case: Path) -> None:
+    stages = {stage.name: stage for stage in plan_of(case).stages}
+    for name in ("backup", "prepare"):
+        assert {step.impact for step in stages[name].steps} == {Impact.NONE}
+        assert Reversibility.NONE not in {step.reversibility for step in stages[name].steps}
+
+
+def test_every_database_is_proven_and_dumped_before_it_is_migrated(case: Path) -> None:
+    plan = plan_of(case)
+    order = [step.id for step in plan.steps()]
+    migrated = [index for index, name in enumerate(order) if name.startswith("databases.")]
+    assert order.index("backup.databases.restored") < order.index("stop.dump") < min(migrated)
+
+
+def test_computes_follow_one_another(case: Path) -> None:
+    stage = next(stage for stage in plan_of(case).stages if stage.name == "computes")
+    hosts = [step.id.split(".")[1] for step in stage.steps]
+    assert hosts == sorted(hosts, key=hosts.index), "a host's steps stand together"
+    for earlier, later in zip(stage.steps, stage.steps[1:], strict=False):
+        assert later.needs == (earlier.id,)
