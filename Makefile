@@ -44,7 +44,7 @@ demo: install  ## build a cloud on this machine and upgrade it from Zed to 2025.
 
 bench: install  ## measure: the lab, the upgrade, and the same upgrade as a plain script (as root)
 	tools/prepare-machine lab
-	bench/run
+	python bench/measure.py
 
 clean:  ## remove what a build leaves here (not the lab's caches)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out

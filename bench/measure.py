@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the lab and the upgrade, and the same upgrade as a plain script, in one run; as root.
 
-    bench/run [--from-nothing]      results go to out/bench/figures.json and docs/explanation/figures.md
+    python bench/measure.py [--from-nothing]      results go to out/bench/figures.json and docs/explanation/figures.md
 
 Each figure is of one run on this machine. The plain script (bench/by_hand.sh) does the same upgrade in the
 order of the Operations Guide, without checks, proof, probes or resume.
