@@ -70,7 +70,8 @@ def page(figures: dict[str, Any]) -> str:
     rows = [f"| {name} | {value:.0f} s |" for name, value in figures.items() if isinstance(value, float)]
     stages = [f"| {stage['name']} | {stage['seconds']:.0f} s |" for stage in report["stages"]]
     apis = [
-        f"| {api['name']} {api['kind']} | {api['longest']:.1f} s | {api['total']:.1f} s |" for api in report["apis"]
+        f"| {api['name']} {api['kind']} | {api['longest']:.1f} s | {api['total']:.1f} s |"
+        for api in report["apis"]
     ]
     instances = [
         f"| {found['name']} | {found['lost']} of {found['sent']} | {found['longest']:.1f} s | {found['rebooted']} |"
