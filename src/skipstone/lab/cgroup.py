@@ -79,12 +79,9 @@ class Cgroup:
     def processes(self) -> list[int]:
         """Return the ids of every process in the group and below."""
         found: set[int] = set()
-        for path in self._paths:
-            for procs in path.rglob("cgroup.procs"):
-                with contextlib.suppress(OSError):  # a group may go while it is read
-                    found.update(int(line) for line in procs.read_text().split())
-            with contextlib.suppress(OSError):
-                found.update(int(line) for line in (path / "cgroup.procs").read_text().split())
+        for folder in self._folders():
+            with contextlib.suppress(OSError):  # a group may go while it is read
+                found.update(int(line) for line in (folder / "cgroup.procs").read_text().split())
         return sorted(found)
 
     @contextlib.contextmanager
@@ -114,19 +111,19 @@ class Cgroup:
         self._remove(end)
 
     def _remove(self, end: float) -> None:
-        for path in self._paths:
-            while path.is_dir():
-                for folder in sorted((p for p in path.rglob("*") if p.is_dir()), reverse=True):
-                    with contextlib.suppress(OSError):
-                        folder.rmdir()
+        while any(path.is_dir() for path in self._paths):
+            failure = ""
+            for folder in reversed(self._folders()):
                 try:
-                    path.rmdir()
+                    folder.rmdir()
                 except OSError as error:
-                    if time.monotonic() > end:
-                        raise LabError(
-                            "a cgroup cannot be removed", where=str(path), evidence=str(error)
-                        ) from error
-                    time.sleep(0.1)
+                    failure = str(error)
+            if failure and time.monotonic() > end:
+                raise LabError("a cgroup cannot be removed", where=self.name, evidence=failure)
+
+    def _folders(self) -> list[Path]:
+        # os.walk passes over groups that go while it walks, where Path.rglob raises
+        return [Path(folder) for path in self._paths for folder, _, _ in os.walk(path)]
 
     def _wait_frozen(self) -> None:
         end = time.monotonic() + 10

@@ -135,19 +135,16 @@ def make_image(cloud: Any, file: Path) -> None:  # noqa: ANN401
 
 
 def make_instances(cloud: Any, configuration: Configuration) -> None:  # noqa: ANN401
-    """Start one instance per compute host on the provider network, then one behind the router.
+    """Start one instance per compute host on the provider network, and one behind the router.
 
     Raises LabError when one does not become active.
     """
     computes = configuration.topology.computes
-    # one after the other per host: two at once can hang a compute that has started none yet, as both start
-    # its privsep daemon (seen on Zed: "privsep daemon already running", then nothing)
-    first = [_start_instance(cloud, f"on-{node.name}", "provider", node.name) for node in computes]
-    for server in first:
+    servers = [_start_instance(cloud, f"on-{node.name}", "provider", node.name) for node in computes]
+    servers.append(_start_instance(cloud, ROUTED, ROUTED, computes[0].name))
+    for server in servers:
         cloud.compute.wait_for_server(server, wait=300, interval=1)
-    routed = _start_instance(cloud, ROUTED, ROUTED, computes[0].name)
-    cloud.compute.wait_for_server(routed, wait=300, interval=1)
-    _give_address(cloud, routed)
+    _give_address(cloud, servers[-1])
 
 
 def _start_instance(cloud: Any, name: str, network: str, host: str) -> Any:  # noqa: ANN401

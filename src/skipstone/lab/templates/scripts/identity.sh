@@ -17,15 +17,17 @@ cache() {
     systemctl restart memcached
 }
 
-# One process answers a request at a time; two for those that others call back into. "threads" stays 1: with
-# more, nova-api hung for minutes. Without "Connection: close" clients see resets.
+# Few processes, for a small machine. Keystone and Placement serve with threads; the others have eventlet's locks,
+# and two threads of Neutron's API (Debian ships 32) hang each other for good: seen on Zed when ports were bound.
+# Nova and Neutron call each other back, so each has two processes. Without "Connection: close" clients see resets.
 interfaces() {
     for file in /etc/*/*-uwsgi.ini; do
         case $file in
-        */keystone-uwsgi.ini | */nova-api-uwsgi.ini | */neutron-api-uwsgi.ini) processes=2 ;;
-        *) processes=1 ;;
+        */keystone-uwsgi.ini | */placement-api-uwsgi.ini) processes=1 threads=8 ;;
+        */nova-api-uwsgi.ini | */neutron-api-uwsgi.ini) processes=2 threads=1 ;;
+        *) processes=1 threads=1 ;;
         esac
-        sed -i "s/^processes = .*/processes = $processes/" "$file"
+        sed -i "s/^processes = .*/processes = $processes/; s/^threads = .*/threads = $threads/" "$file"
         grep -q '^add-header' "$file" || echo 'add-header = Connection: close' >> "$file"
     done
 }
