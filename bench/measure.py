@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Measures the lab and the upgrade, and the same upgrade as a plain script, in one run; as root.
 
-    python bench/measure.py [--from-nothing]      results go to out/bench/figures.json and docs/explanation/figures.md
+    python bench/measure.py [--from-nothing]
+
+Results go to out/bench/figures.json and docs/explanation/figures.md.
 
 Each figure is of one run on this machine. The plain script (bench/by_hand.sh) does the same upgrade in the
 order of the Operations Guide, without checks, proof, probes or resume.
@@ -74,7 +76,8 @@ def page(figures: dict[str, Any]) -> str:
         for api in report["apis"]
     ]
     instances = [
-        f"| {found['name']} | {found['lost']} of {found['sent']} | {found['longest']:.1f} s | {found['rebooted']} |"
+        f"| {found['name']} | {found['lost']} of {found['sent']} | {found['longest']:.1f} s |"
+        f" {found['rebooted']} |"
         for found in report["instances"]
     ]
     ratio = figures["upgrade"] / figures["plain script"]
@@ -87,7 +90,8 @@ def page(figures: dict[str, Any]) -> str:
             "| what | time |\n|---|---|",
             *rows,
             "",
-            f"The upgrade takes {ratio:.2f} times as long as the plain script, backups' proof and probes included.",
+            f"The upgrade takes {ratio:.2f} times as long as the plain script; backups, their proof and the probes"
+            " are included.",
             "",
             "## The upgrade's stages\n\n| stage | time |\n|---|---|",
             *stages,
