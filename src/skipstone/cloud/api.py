@@ -5,6 +5,7 @@ read as plain JSON: openstacksdk's resource objects cost ten times the time, and
 """
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -103,7 +104,9 @@ def open_api(inventory: Inventory) -> Api:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", sdk_warnings.RemovedInSDK60Warning)
-            region = OpenStackConfig(config_files=files).get_one(cloud=inventory.cloud)
+            # OS_CLIENT_CONFIG_FILE would go before the inventory's own file
+            config = OpenStackConfig(config_files=files, load_envvars=files is None)
+            region = config.get_one(cloud=inventory.cloud or os.environ.get("OS_CLOUD"))
             return Api(region, _session(region))
     except _auth_errors(SDKException) as error:
         raise InventoryError(

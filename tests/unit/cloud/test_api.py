@@ -179,6 +179,20 @@ def test_nothing_listens(cloud: FakeCloud, api: Api, closed_port: int) -> None:
     assert caught.value.what == "nothing answers there"
 
 
+def test_the_inventorys_file_counts_more_than_the_environment(
+    cloud: FakeCloud, inventory: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.yaml"
+    assert inventory.clouds_file
+    other.write_text(inventory.clouds_file.read_text().replace("right", "wrong"))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(other))
+    monkeypatch.setenv("OS_CLOUD", "another")
+    open_api(inventory).log_in()
+    assert cloud.password == "right"
+    with pytest.raises(ApiSilent):
+        open_api(inventory.model_copy(update={"clouds_file": None})).log_in()
+
+
 @pytest.mark.parametrize("change", [{"cloud": "d"}, {"clouds_file": Path("/nonexistent/clouds.yaml")}])
 def test_credentials_that_are_not_there(inventory: Inventory, change: dict[str, object]) -> None:
     with pytest.raises(InventoryError) as caught:
