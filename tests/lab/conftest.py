@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labcloud import BIN, LabCloud
+
+from tests.lab.labcloud import BIN, LabCloud
 
 DIRECTORY = Path(os.environ.get("SKIPSTONE_LAB_DIR", "/var/lib/skipstone-lab"))
 

@@ -2,13 +2,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from samples import SAMPLES
 
 from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import ACTS, commands_of, load_plan, save_plan
 from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.registry import STEPS
 from skipstone.steps.step import Reversibility
+from tests.unit.steps.samples import SAMPLES
 
 SCRIPTS = {
     f"{type(step).__name__}.{act}": command["script"]
