@@ -9,6 +9,7 @@ from skipstone.plan.strategies.in_place.control import (
     migrate_online,
     status_checks,
     upgrade_packages,
+    wait_for_api,
 )
 from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.preparation import WORKAROUND, workaround_text
@@ -20,7 +21,7 @@ from skipstone.steps.compute import (
 )
 from skipstone.steps.configuration import RemoveFile
 from skipstone.steps.database import RunCommand
-from skipstone.steps.services import StartServices, StopServices, WaitForApi
+from skipstone.steps.services import StartServices, StopServices
 from skipstone.steps.step import Impact, Reversibility, Step
 
 VIRTUALISATION_UNITS = ("libvirtd",)
@@ -193,17 +194,5 @@ def _restart_nova(layout: Layout, needs: tuple[str, ...]) -> tuple[Step, ...]:
         )
         for host in hosts
     )
-    root = layout.api_root(nova)
-    if root is None:
-        return restarts
-    answers = WaitForApi(
-        id="finish.restart-nova.answers",
-        title="Ask nova until it answers",
-        needs=tuple(step.id for step in restarts),
-        deadline=300,
-        estimate=10,
-        impact=Impact.API_DOWN,
-        url=root + nova.api.path,
-        statuses=nova.api.statuses,
-    )
-    return (*restarts, answers)
+    started = tuple(step.id for step in restarts)
+    return (*restarts, *wait_for_api(layout, nova, "finish.restart-nova.answers", started))

@@ -206,20 +206,27 @@ def _start(layout: Layout, service: Service, needs: tuple[str, ...]) -> list[Ste
         )
         for host in hosts
     ]
+    needs = tuple(step.id for step in starts)
+    return [*starts, *wait_for_api(layout, service, f"services.{service.name}.answers", needs)]
+
+
+def wait_for_api(layout: Layout, service: Service, step: str, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the step that asks a service until its application answers; none without an endpoint."""
     root = layout.api_root(service)
     if root is None:
-        return starts
-    answers = WaitForApi(
-        id=f"services.{service.name}.answers",
-        title=f"Ask {service.name} until it answers",
-        needs=tuple(step.id for step in starts),
-        deadline=300,
-        estimate=10,
-        impact=Impact.API_DOWN,
-        url=root + service.api.path,
-        statuses=service.api.statuses,
+        return ()
+    return (
+        WaitForApi(
+            id=step,
+            title=f"Ask {service.name} until it answers",
+            needs=needs,
+            deadline=300,
+            estimate=10,
+            impact=Impact.API_DOWN,
+            url=root + service.api.path,
+            statuses=service.api.statuses,
+        ),
     )
-    return [*starts, answers]
 
 
 def _switch(host: Host) -> Step:
