@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from labcloud import LabCloud
 
 from skipstone.catalog import load_catalog
 from skipstone.cloud.cloudfile import load_cloud
 from skipstone.cloud.model import Asked, Cloud, Problem
+from tests.lab.labcloud import LabCloud
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -127,7 +127,7 @@ def test_it_is_quick_and_writes_nothing_on_the_hosts(lab: LabCloud, tmp_path: Pa
     discovered(lab, lab.inventory, tmp_path / "cloud.yaml", {0})
     assert time.monotonic() - started < SECONDS
     for name, since in begun.items():
-        changed = lab.on(name, f"find {TO_LEAVE_ALONE} -xdev -newerct @{since} 2>/dev/null || true")
+        changed = lab.on(name, f"find {TO_LEAVE_ALONE} -xdev ! -type d -newerct @{since} 2>/dev/null || true")
         assert not [path for path in changed.splitlines() if not path.startswith(MOVING)], name
 
 

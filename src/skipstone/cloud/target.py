@@ -44,9 +44,10 @@ class Target:
 
     @property
     def label(self) -> str:
-        """The target as a person writes it."""
+        """The target as a person knows it: ``cmp1 (root@10.0.0.21:2222)``."""
         user = f"{self.user}@" if self.user else ""
-        return f"{user}{self.address}" + (f":{self.port}" if self.port else "")
+        address = f"{user}{self.address}" + (f":{self.port}" if self.port else "")
+        return f"{self.alias} ({address})" if self.alias not in {"", self.address} else address
 
     def hop(self, configured: object) -> "Target | None":
         """Return the jump host in front of this target, if any.
