@@ -50,8 +50,8 @@ class ProbeSpec(Fact):
     clouds_file: Path | None
     apis: tuple[ApiTarget, ...]
     instances: tuple[InstanceTarget, ...]
-    read_interval: float = Field(0.5, gt=0)
-    write_interval: float = Field(0.5, gt=0)
+    read_interval: float = Field(1.0, gt=0)
+    write_interval: float = Field(1.0, gt=0)
     ping_interval: float = Field(0.2, gt=0)
     boot_interval: float = Field(0.5, gt=0)
     boot_port: int = 80
@@ -60,7 +60,7 @@ class ProbeSpec(Fact):
 
 
 def build_spec(
-    cloud: Cloud, inventory: Inventory, *, interval: float = 0.5, instances: int = _SAMPLE
+    cloud: Cloud, inventory: Inventory, *, interval: float = 1.0, instances: int = _SAMPLE
 ) -> ProbeSpec:
     """Return the probes for a cloud: every API that has a known read and write, and its instances.
 
