@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import urllib.request
@@ -74,7 +73,5 @@ class LabCloud:
         found = {}
         for address in self.instance_addresses():
             with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
-                match = re.search(r"boot=(\S+)", answer.read().decode())
-            assert match, address
-            found[address] = match[1]
+                found[address] = json.load(answer)["boot_id"]
         return found
