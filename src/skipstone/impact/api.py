@@ -15,6 +15,7 @@ from skipstone.impact.wire import Unserved, exchange
 
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
+_FAILING = 500
 _LATE = MICROSECONDS // 2
 """A timeout that is noticed later than this says that the prober was stalled, not the API."""
 
@@ -50,6 +51,12 @@ class Client:
             self.names |= {name: value} if (value := _found(reply, path)) else {}
         return reply
 
+    async def knock(self, service: str) -> None:
+        """Ask a service for its root, without a token; raise Unserved where it fails or does not answer."""
+        status, _ = await exchange(self._http, "GET", f"{self._urls[service]}/", timeout=self.limit)
+        if status >= _FAILING:
+            raise Unserved(f"HTTP {status}", status=status)
+
     async def ensure(self, thing: Thing, token: Token) -> None:
         """Find or make what a write needs; raise Unserved where neither is possible now."""
         async with self._making:
@@ -84,13 +91,24 @@ class ApiProbe:
         sent = self._clock.now()
         token = self._client.credentials.valid
         if token is None:
-            return self._sample(sent, Reply.NOT_ASKED, "no valid token")
-        try:
-            for thing in self._needs:
+            return await self._knocked(sent)
+        for thing in self._needs:
+            try:
                 await self._client.ensure(thing, token)
-        except Unserved as fault:
-            return self._sample(sent, Reply.NOT_ASKED, f"what it would write to is not there: {fault.reason}")
+            except Unserved as fault:
+                if thing.service == self.probe.subject:
+                    return self._unserved(sent, fault, token)
+                text = f"what it would write to is not there: {fault.reason}"
+                return self._sample(sent, Reply.NOT_ASKED, text)
         return await self._served(token)
+
+    async def _knocked(self, sent: int) -> Sample:
+        """Without a token only this much can be told: an API that nobody can reach is out."""
+        try:
+            await self._client.knock(self.probe.subject)
+        except Unserved as fault:
+            return self._failed(sent, fault)
+        return self._sample(sent, Reply.NOT_ASKED, "no valid token")
 
     async def _served(self, token: Token) -> Sample:
         sent = self._clock.now()
@@ -102,14 +120,17 @@ class ApiProbe:
         return self._sample(sent, Reply.GOOD)
 
     def _unserved(self, sent: int, fault: Unserved, token: Token) -> Sample:
-        if fault.timed_out and self._clock.now() - sent > self._client.limit * MICROSECONDS + _LATE:
-            return self._sample(sent, Reply.NOT_ASKED, "the probe itself was stalled")
         if fault.status == _UNAUTHORIZED and self._client.credentials.doubt(token):
             return self._sample(sent, Reply.NOT_ASKED, "the token was rejected and is renewed")
         if fault.status == _NOT_FOUND:
             # somebody removed it, or a database was restored: make it again before the next write
             for thing in self._needs:
                 self._client.names.pop(thing.name, None)
+        return self._failed(sent, fault)
+
+    def _failed(self, sent: int, fault: Unserved) -> Sample:
+        if fault.timed_out and self._clock.now() - sent > self._client.limit * MICROSECONDS + _LATE:
+            return self._sample(sent, Reply.NOT_ASKED, "the probe itself was stalled")
         return self._sample(sent, Reply.BAD, fault.reason)
 
     def _sample(self, sent: int, reply: Reply, text: str = "") -> Sample:

@@ -22,12 +22,14 @@ _UPTIME_JITTER = 1.0
 class Outage(Fact):
     """A time without a good reply; ``ended`` is false where probing ended before it did.
 
-    ``bad`` counts the bad replies in it, ``reasons`` says of what kind they were.
+    ``bad`` counts the bad replies in it, ``reasons`` says of what kind they were; ``unseen`` are the seconds
+    of it in which no probe ran.
     """
 
     start: datetime
     end: datetime
     seconds: float
+    unseen: float
     bad: int
     reasons: dict[str, int]
     ended: bool
@@ -70,11 +72,12 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def find_outages(samples: Iterable[Sample], until: int) -> Iterator[Outage]:
+def find_outages(samples: Iterable[Sample], until: int, blind: Sequence[Span] = ()) -> Iterator[Outage]:
     """Yield the outages in samples that are in the order they were sent.
 
-    ``until`` is when probing ended, in microseconds since the epoch: an outage without a good reply after
-    it lasts until then. One without a good reply before it starts when the first question was sent.
+    ``until`` is when probing ended, and ``blind`` when no probe ran (start, end), in microseconds since the
+    epoch. An outage without a good reply after it lasts until the end; one without a good reply before it
+    starts when the first question was sent.
     """
     last_good: int | None = None
     first_bad: int | None = None
@@ -85,20 +88,26 @@ def find_outages(samples: Iterable[Sample], until: int) -> Iterator[Outage]:
             first_bad = sample.sent if first_bad is None else first_bad
         elif sample.reply is Reply.GOOD:
             if first_bad is not None:
-                yield _outage(last_good, first_bad, sample.ended, reasons, ended=True)
+                yield _outage(_start(last_good, first_bad), sample.ended, reasons, blind, ended=True)
                 first_bad, reasons = None, Counter()
             last_good = sample.ended
     if first_bad is not None:
-        yield _outage(last_good, first_bad, max(until, first_bad), reasons, ended=False)
+        start = _start(last_good, first_bad)
+        yield _outage(start, max(until, first_bad), reasons, blind, ended=False)
 
 
-def _outage(last_good: int | None, first_bad: int, end: int, reasons: Counter[str], *, ended: bool) -> Outage:
+def _start(last_good: int | None, first_bad: int) -> int:
     # several pings are under way at once: a slow good one may end after the next was sent
-    start = first_bad if last_good is None else min(last_good, first_bad)
+    return first_bad if last_good is None else min(last_good, first_bad)
+
+
+def _outage(start: int, end: int, reasons: Counter[str], blind: Sequence[Span], *, ended: bool) -> Outage:
+    unseen = sum(max(min(end, until) - max(start, since), 0) for since, until in blind)
     return Outage(
         start=moment(start),
         end=moment(end),
         seconds=(end - start) / MICROSECONDS,
+        unseen=unseen / MICROSECONDS,
         bad=reasons.total(),
         reasons=dict(reasons.most_common()),
         ended=ended,
@@ -132,11 +141,11 @@ def summarise(probe: Probe, samples: Iterable[Sample], until: int, blind: Sequen
     """Return what one probe found.
 
     ``until`` is when probing ended, and ``blind`` when no probe ran (start, end), in microseconds since the
-    epoch: there no reply was asked for, so it makes no gap. An outage that goes on before or after it does
-    last through it: nobody knows better.
+    epoch: there no reply was asked for, so it makes no gap. An outage seen before or after it is taken to
+    have lasted through it.
     """
     samples = list(samples)
-    outages = tuple(find_outages(samples, until))
+    outages = tuple(find_outages(samples, until, blind))
     replies = Counter(sample.reply for sample in samples)
     good = sorted(sample.ended for sample in samples if sample.reply is Reply.GOOD)
     gaps = [

@@ -35,14 +35,27 @@ _NICENESS = -10
 """Measuring comes first: a probe that waits for the processor sees outages that are none."""
 
 
-async def repeat(ask: Callable[[], Awaitable[object]], interval: float, delay: float) -> None:
-    """Call at a fixed rate until cancelled, never twice at once; what was missed is not made up for."""
+async def repeat(
+    ask: Callable[[], Awaitable[object]], interval: float, delay: float, stop: asyncio.Event
+) -> None:
+    """Call at a fixed rate until ``stop``, never twice at once; what was missed is not made up for.
+
+    It is not to be cancelled: aiohttp 3.14 now and then takes a cancellation for a failed connection, and
+    whoever waits for the end would wait for ever.
+    """
     loop = asyncio.get_running_loop()
     due = loop.time() + delay
-    while True:
-        await asyncio.sleep(due - loop.time())
+    while not await _stopped(stop, due - loop.time()):
         await ask()
         due = max(due + interval, loop.time())
+
+
+async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait so long, or until ``stop``; return whether it was set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(seconds, 0)):
+            await stop.wait()
+    return stop.is_set()
 
 
 class Prober:
@@ -132,22 +145,16 @@ class Prober:
     async def _probe(self, probes: list[tuple[float, Asker]], stop: asyncio.Event) -> None:
         count = len(probes)
         async with asyncio.TaskGroup() as group:
-            jobs = [
+            keeper = group.create_task(self._credentials.keep())
+            group.create_task(repeat(self._pulse, _BEAT, 0, stop))
+            group.create_task(repeat(self._flush, _BEAT, _BEAT, stop))
+            for index, (interval, asker) in enumerate(probes):
                 # spread over the interval, so that the cloud is not asked everything at once
-                repeat(self._recorded(asker, group), interval, interval * index / count)
-                for index, (interval, asker) in enumerate(probes)
-            ]
-            jobs += [
-                self._credentials.keep(),
-                repeat(self._pulse, _BEAT, 0),
-                repeat(self._flush, _BEAT, _BEAT),
-            ]
-            tasks = [group.create_task(job) for job in jobs]
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._spec.hours * _HOUR):
-                    await stop.wait()
-            for task in tasks:
-                task.cancel()
+                delay = interval * index / count
+                group.create_task(repeat(self._recorded(asker, group), interval, delay, stop))
+            await _stopped(stop, self._spec.hours * _HOUR)
+            stop.set()
+            keeper.cancel()
 
     def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[object]]:
         async def ask() -> None:

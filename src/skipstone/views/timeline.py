@@ -222,7 +222,10 @@ def _outage(stream: Stream, outage: Outage, axis: Axis) -> tuple[datetime, datet
     )
     why = ", ".join(f"{reason} ({count})" for reason, count in outage.reasons.items())
     open_ = "" if outage.ended else ", not over when probing ended"
-    title = f"{axis.clock(outage.start)}: {duration(outage.seconds)}, {outage.bad} {what}: {why}{open_}"
+    unseen = f" ({duration(outage.unseen)} of it without probes)" if outage.unseen else ""
+    title = (
+        f"{axis.clock(outage.start)}: {duration(outage.seconds)}{unseen}, {outage.bad} {what}: {why}{open_}"
+    )
     return outage.start, outage.end, Style.OUTAGE, title
 
 

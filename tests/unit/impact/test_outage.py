@@ -25,6 +25,7 @@ def test_an_outage_lasts_from_the_last_good_reply_to_the_next() -> None:
         start=moment(10_000),
         end=moment(4_500_000),
         seconds=4.49,
+        unseen=0,
         bad=2,
         reasons={"no reply": 1, "refused": 1},
         ended=True,
@@ -54,6 +55,7 @@ def test_a_time_without_probes_is_no_gap() -> None:
     # what was out before and after it is taken to have been out all along
     stream = summarise(PROBE, [at(0), at(0.2, B), at(40, B), at(41)], 41 * SECOND, [(SECOND, 39 * SECOND)])
     assert stream.longest_gap == stream.longest == 41
+    assert stream.outages[0].unseen == 38
 
 
 def test_a_ping_that_overtakes_another_never_gives_a_negative_outage() -> None:

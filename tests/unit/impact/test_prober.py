@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from skipstone.errors import SkipstoneError
 from skipstone.impact.credentials import CloudAccess
 from skipstone.impact.measurement import Impact, measure
 from skipstone.impact.outage import Stream
-from skipstone.impact.prober import Prober
+from skipstone.impact.prober import Prober, repeat
 from skipstone.impact.recording import Recording
 from skipstone.impact.sample import Kind
 from skipstone.impact.spec import ApiTarget, InstanceTarget, ProbeSpec
@@ -124,6 +125,29 @@ def test_keystones_outage_is_keystones_alone(cloud: FakeCloud, tmp_path: Path) -
     assert {one.not_asked for one in impact.apis} == {0}
 
 
+def test_without_a_token_an_api_that_nobody_reaches_is_out_and_another_is_not_asked(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    spec = spec_of(cloud, tmp_path)
+    probe(spec, tmp_path, lambda: asyncio.sleep(0.5))
+
+    async def during() -> None:
+        await asyncio.sleep(1)
+        cloud.broken.clear()
+        await asyncio.sleep(2)
+
+    # as when a run goes on in the middle of an upgrade
+    cloud.broken |= {"identity": 503, "image": 503}
+    impact = probe(spec, tmp_path, during)
+    for name in ("keystone", "glance"):
+        for kind in (Kind.READ, Kind.WRITE):
+            (outage,) = stream(impact, name, kind).outages
+            assert outage.ended
+            assert outage.reasons.keys() == {"HTTP 503"}
+    assert stream(impact, "nova", Kind.READ).excuses.keys() == {"no valid token"}
+    assert not stream(impact, "nova", Kind.READ).outages
+
+
 def test_a_service_that_rejects_every_token_is_out(cloud: FakeCloud, tmp_path: Path) -> None:
     async def during() -> None:
         await asyncio.sleep(0.5)
@@ -189,3 +213,25 @@ def test_a_first_start_without_a_login_says_so(cloud: FakeCloud, tmp_path: Path)
     clouds_file(cloud, tmp_path, password="wrong")
     with pytest.raises(SkipstoneError, match="keystone gives no token"):
         probe(spec, tmp_path, lambda: asyncio.sleep(0))
+
+
+def test_repeating_ends_by_itself_and_makes_up_for_nothing() -> None:
+    asked: list[float] = []
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        async def ask() -> None:
+            asked.append(loop.time())
+            # the second answer takes as long as three questions
+            await asyncio.sleep(0.3 if len(asked) == 2 else 0)
+
+        repeating = asyncio.create_task(repeat(ask, 0.1, 0.05, stop))
+        await asyncio.sleep(0.75)
+        stop.set()
+        async with asyncio.timeout(1):
+            await repeating
+
+    asyncio.run(run())
+    assert 4 <= len(asked) <= 6
+    assert min(after - before for before, after in pairwise(asked)) > 0.08
