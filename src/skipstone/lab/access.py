@@ -5,13 +5,14 @@ from pathlib import Path
 import yaml
 
 from skipstone.lab.configuration import PASSWORD, REGION
-from skipstone.lab.image import copy_file, trust_what_this_machine_trusts
+from skipstone.lab.image import trust_what_this_machine_trusts
 from skipstone.lab.place import Place
 from skipstone.lab.program import run
 from skipstone.lab.topology import GROUPS, Topology
 
 CLOUD = "lab"
-RESOLVER = Path("/etc/resolv.conf")
+# the second is what systemd-resolved itself asks, where the first names its stub on this machine's loopback
+RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
 def make_key(place: Place) -> None:
@@ -32,8 +33,19 @@ def personalize(place: Place, tree: Path) -> None:
     folder = tree / "root/.ssh"
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / "authorized_keys").write_text(place.key.with_suffix(".pub").read_text())
-    copy_file(RESOLVER, tree)
+    (tree / "etc/resolv.conf").unlink(missing_ok=True)
+    (tree / "etc/resolv.conf").write_text(reachable_resolver())
     trust_what_this_machine_trusts(tree)
+
+
+def reachable_resolver(files: tuple[Path, ...] = RESOLVERS) -> str:
+    """Return the first text with a name server that is not on this machine's loopback, else the first."""
+    texts = [file.read_text() for file in files if file.exists()]
+    for text in texts:
+        servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]
+        if any(not server.startswith("127.") and server != "::1" for server in servers):
+            return text
+    return texts[0] if texts else ""
 
 
 def write_access(place: Place, topology: Topology, trees: dict[str, Path]) -> None:

@@ -47,7 +47,11 @@ class Golden:
         release = self.configuration.release
         packages = release.packages(role, self.configuration.projects)
         units = (*release.units(role, self.configuration.projects), "keystone")
-        return recipe(f"{role}-{release.name}", release.suite, packages, units_off=units)
+        return recipe(self._image_name(role), release.suite, packages, units_off=units)
+
+    def _image_name(self, role: Role) -> str:
+        left_out = sorted(set(Project) - self.configuration.projects) if role is Role.CONTROLLER else []
+        return "-".join([role, self.configuration.release.name, *(f"no-{project}" for project in left_out)])
 
     def image(self, role: Role) -> str:
         """Return the volume of a role's image."""
@@ -69,6 +73,15 @@ class Golden:
             together(tasks)
         finally:
             group.kill()
+
+    def drop_older_images(self) -> None:
+        """Remove images of the same names that were built from something else; hosts keep their copies."""
+        for role in Role:
+            stem = f"{self._image_name(role)}-"
+            for volume in self.disk.volumes("images"):
+                key = volume.removeprefix(stem)
+                if volume.startswith(stem) and "-" not in key and f"images/{volume}" != self.image(role):
+                    self.disk.delete(f"images/{volume}")
 
     def make_hosts(self) -> dict[str, Path]:
         """Make every host's volume from its role's image and return the trees."""

@@ -24,6 +24,8 @@ DPKG_SETTINGS = (
     "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/share/locale/*",
 )
+# as Debian's installer does since 10; later suites refuse to upgrade anything else
+MERGED_USR = 'for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d" && ln -s "usr/$d" "$1/$d"; done'
 # they would take apt's lock, or serve what the lab does not use
 DISABLED_UNITS = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "haproxy.service", "iscsid.socket", "keepalived.service",
@@ -94,6 +96,7 @@ def _mmdebstrap(wanted: Recipe, tree: Path, packages: Path) -> list[str]:
         *(f"--aptopt={line}" for line in (APT_SETTINGS + wanted.apt_settings).splitlines()),
         *(f"--dpkgopt={line}" for line in DPKG_SETTINGS),
         "--skip=cleanup/apt/lists",
+        f"--setup-hook={MERGED_USR}",
         f"--setup-hook=mkdir -p {archives} && cp -n {keep}/*.deb {archives}/ 2>/dev/null || :",
         f"--customize-hook=cp -n {archives}/*.deb {keep}/ 2>/dev/null || :",
         wanted.suite, str(tree), *(archive.line() for archive in wanted.archives),

@@ -20,7 +20,7 @@ from skipstone.lab.place import Place
 from skipstone.lab.progress import Progress, QuietProgress
 from skipstone.lab.readiness import Look, look, wait_ready
 from skipstone.lab.release import Project, load_release
-from skipstone.lab.snapshot import Snapshot, Snapshots, check_name
+from skipstone.lab.snapshot import GOLDEN, Snapshot, Snapshots, check_name
 from skipstone.lab.state import LabState, Phase, Wanted, load_state, locked, save_state
 from skipstone.lab.storage import choose_disk
 from skipstone.lab.topology import Topology, load_topology
@@ -173,6 +173,10 @@ class Lab:
         self._wait_ready(wanted, datetime.now(UTC))
         with self._progress.step("golden cloud kept"):
             self._snapshots.take(golden.name, wanted, hosts)
+            for older in self._snapshots.all():
+                if older.wanted == wanted and older.name.startswith(GOLDEN) and older.name != golden.name:
+                    self._snapshots.delete(older.name)
+            golden.drop_older_images()
 
     def _put_back(self, snapshot: Snapshot) -> None:
         with self._progress.step(f"hosts from {snapshot.name}"):

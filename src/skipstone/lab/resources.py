@@ -43,7 +43,7 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - openstacksdk is not typed
     """Return an administrator's connection to the cloud."""
     openstack = importlib.import_module("openstack")  # takes a second, and most verbs do not need it
     config = importlib.import_module("openstack.config")
-    region = config.OpenStackConfig(config_files=[str(place.clouds)]).get_one(CLOUD)
+    region = config.OpenStackConfig(config_files=[str(place.clouds)]).get_one(CLOUD, api_timeout=60)
     return openstack.connection.Connection(config=region)
 
 

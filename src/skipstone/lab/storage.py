@@ -41,7 +41,7 @@ class Disk(Protocol):
         """Give a volume another name at once: how a finished one is told from a half-made one."""
 
     def delete(self, volume: str) -> None:
-        """Remove a volume; harmless when there is none."""
+        """Remove a volume; harmless when there is none, or when others stand on it, for then it stays."""
 
     def volumes(self, folder: str) -> list[str]:
         """Return the names within a folder such as ``snapshots``."""
@@ -127,8 +127,8 @@ class OverlayDisk(Disk):
     def open(self) -> None:
         """Mount every overlay again."""
         self._root.mkdir(parents=True, exist_ok=True)
-        for record in self._layers.glob("**/layer.json"):
-            self._mount(str(record.parent.relative_to(self._layers)))
+        for volume in self._overlays():
+            self._mount(volume)
 
     def close(self) -> None:
         """Unmount every overlay."""
@@ -174,6 +174,8 @@ class OverlayDisk(Disk):
 
     def delete(self, volume: str) -> None:
         """Remove the tree and its layer."""
+        if any(self._base(layer) == volume != layer for layer in self._overlays()):
+            return
         if self.path(volume).is_mount():
             run("umount", "--recursive", self.path(volume))
         for tree in (self.path(volume), self._layers / volume):
@@ -183,6 +185,9 @@ class OverlayDisk(Disk):
     def volumes(self, folder: str) -> list[str]:
         """List a folder."""
         return _names(self._root / folder)
+
+    def _overlays(self) -> list[str]:
+        return [str(file.parent.relative_to(self._layers)) for file in self._layers.glob("*/**/layer.json")]
 
     def _base(self, volume: str) -> str:
         record = self._layers / volume / "layer.json"

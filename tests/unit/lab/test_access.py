@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from skipstone.lab.access import make_key, ssh_config, write_access
+from skipstone.lab.access import make_key, reachable_resolver, ssh_config, write_access
 from skipstone.lab.place import DEFAULT, Place
 from skipstone.lab.topology import load_topology
 
@@ -71,3 +71,13 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
 def test_two_places_share_no_names() -> None:
     assert Place(DEFAULT).tag == "sklab"
     assert Place(Path("/srv/a")).tag != Place(Path("/srv/b")).tag
+
+
+def test_hosts_get_a_resolver_that_they_can_reach(tmp_path: Path) -> None:
+    stub, real = tmp_path / "stub", tmp_path / "real"
+    stub.write_text("# stub\nnameserver 127.0.0.53\n")
+    real.write_text("nameserver 192.0.2.53\n")
+    assert reachable_resolver((stub, real)) == real.read_text()
+    assert reachable_resolver((real, stub)) == real.read_text()
+    assert reachable_resolver((stub,)) == stub.read_text()
+    assert reachable_resolver((tmp_path / "none",)) == ""

@@ -22,8 +22,21 @@ class FolderDisk(Disk):
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def open(self) -> None:
+        self._root.mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        """Nothing is mounted."""
+
     def path(self, volume: str) -> Path:
         return self._root / volume
+
+    def create(self, volume: str) -> Path:
+        self.path(volume).mkdir(parents=True)
+        return self.path(volume)
+
+    def rename(self, volume: str, name: str) -> None:
+        self.path(volume).rename(self.path(name))
 
     def exists(self, volume: str) -> bool:
         return self.path(volume).is_dir()
@@ -67,8 +80,7 @@ class WatchingDisk(FolderDisk):
 def disk(tmp_path: Path) -> WatchingDisk:
     disk = WatchingDisk(tmp_path / "disk")
     for host in ("ctl1", "cmp1"):
-        disk.path(f"hosts/{host}").mkdir(parents=True)
-        (disk.path(f"hosts/{host}") / "file").write_text(host)
+        (disk.create(f"hosts/{host}") / "file").write_text(host)
     return disk
 
 
