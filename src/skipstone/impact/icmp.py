@@ -18,6 +18,8 @@ from skipstone.errors import SkipstoneError
 _HEADER = struct.Struct("!BBHHH")
 _PAYLOAD = b"skipstone-probe" + bytes(41)
 _SEQUENCES = 1 << 16
+_SO_SNDBUFFORCE = 32  # socket(7); not in Python's socket module
+_SEND_QUEUE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,25 @@ def _open(family: _Family) -> socket.socket:
         except OSError as error:
             fault = error
         else:
+            _enlarge_send_queue(sock)
             return sock
     raise SkipstoneError(
         "this process may not ping",
         evidence=str(fault),
         remedy="run as root, or allow it: sysctl net.ipv4.ping_group_range='0 2147483647'",
     ) from fault
+
+
+def _enlarge_send_queue(sock: socket.socket) -> None:
+    """Make room for the packets that wait for the link addresses of instances that are away.
+
+    Each such neighbour keeps up to 208 KiB (net.ipv4.neigh.*.unres_qlen_bytes), as much as the queue of a
+    socket by default: one instance away would keep all others from being asked.
+    """
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_QUEUE)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_QUEUE)
 
 
 def _checksum(packet: bytes) -> int:
