@@ -12,7 +12,7 @@ from skipstone.impact.credentials import CloudAccess
 from skipstone.impact.measurement import Impact, measure
 from skipstone.impact.outage import Stream
 from skipstone.impact.prober import Prober, repeat
-from skipstone.impact.recording import Recording
+from skipstone.impact.recording import Mark, Recording
 from skipstone.impact.sample import Kind
 from skipstone.impact.spec import ApiTarget, InstanceTarget, ProbeSpec
 from tests.unit.impact.fake_cloud import FakeCloud, clouds_file
@@ -44,6 +44,15 @@ def spec_of(cloud: FakeCloud, directory: Path, **changes: object) -> ProbeSpec:
     return ProbeSpec.model_validate(facts | changes)
 
 
+async def _begun(recording: Recording, earlier: int, probing: asyncio.Task[None]) -> None:
+    """Wait until the prober says that it began, or failed."""
+    for _ in range(600):
+        if probing.done() or Mark.BEGAN in {note.mark for note in recording.notes()[earlier:]}:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the prober did not begin")
+
+
 def probe(spec: ProbeSpec, directory: Path, during: Callable[[], Awaitable[None]]) -> Impact:
     """Probe while something happens, and return what was measured."""
 
@@ -51,8 +60,10 @@ def probe(spec: ProbeSpec, directory: Path, during: Callable[[], Awaitable[None]
         stop = asyncio.Event()
         access = CloudAccess.load(spec.cloud, spec.clouds_file)
         with Recording.create(directory) as recording:
+            began = len(recording.notes())
             probing = asyncio.create_task(Prober(spec, recording, access).run(stop))
             try:
+                await _begun(recording, began, probing)
                 await during()
             finally:
                 stop.set()
