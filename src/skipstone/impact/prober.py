@@ -158,7 +158,9 @@ class Prober:
 
     def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[object]]:
         async def ask() -> None:
-            self._samples.append(await asker.ask())
+            # two lines: the list is another one where a flush came while the question was under way
+            sample = await asker.ask()
+            self._samples.append(sample)
 
         async def spawn() -> None:
             group.create_task(ask())

@@ -123,6 +123,28 @@ def test_an_outage_is_measured_where_it_is(
     assert not stream(impact, "glance", Kind.READ).outages
 
 
+def test_no_question_is_lost_however_long_its_answer_takes(cloud: FakeCloud, tmp_path: Path) -> None:
+    # longer than the second between two writes to the disk
+    targets = (InstanceTarget(id="i", name="vm", address="127.0.0.1"),)
+    spec = spec_of(cloud, tmp_path, timeout=1.4, instances=targets)
+
+    async def during() -> None:
+        await asyncio.sleep(0.5)
+        cloud.broken |= {"compute": None, "image": None}
+        await asyncio.sleep(3)
+        cloud.broken.clear()
+        await asyncio.sleep(1.5)
+
+    impact = probe(spec, tmp_path, during)
+    for name in ("nova", "glance"):
+        for kind in (Kind.READ, Kind.WRITE):
+            (outage,) = stream(impact, name, kind).outages
+            assert outage.reasons.keys() == {"no reply in 1.4 s"}
+            assert outage.bad >= 2
+            # while one question waits there is no other, so no time is left over
+            assert outage.seconds == pytest.approx(outage.bad * 1.4, abs=1)
+
+
 def test_keystones_outage_is_keystones_alone(cloud: FakeCloud, tmp_path: Path) -> None:
     async def during() -> None:
         await asyncio.sleep(0.5)
