@@ -190,7 +190,7 @@ class TestEnding:
         )
         time.sleep(seconds)
         process.send_signal(signal.Signals[blow])
-        process.wait(timeout=60)
+        process.wait(timeout=15)
         verb("down")
         assert leftovers() == []
 

@@ -1,12 +1,13 @@
 """The golden cloud: built once from images, configured through consoles and APIs, then kept as a snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 from skipstone.lab import resources
 from skipstone.lab.access import make_host_identity, personalize, write_access
@@ -160,11 +161,23 @@ class Golden:
 
 
 def together(tasks: Iterable[Callable[[], None]]) -> None:
-    """Run tasks in threads until all have ended; raises the first error once the others have ended too."""
-    with ThreadPoolExecutor() as pool:
-        futures = [pool.submit(task) for task in tasks]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
-        for future in futures:
-            future.result()
+    """Run tasks side by side until all have ended, then raise the first error of any.
+
+    An interruption is raised at once: the threads end with this program, what they started with ``lab down``.
+    """
+    outcomes: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def work(task: Callable[[], None]) -> None:
+        try:
+            task()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            outcomes.put(error)
+        else:
+            outcomes.put(None)
+
+    threads = [Thread(target=work, args=[task], daemon=True) for task in tasks]
+    for thread in threads:
+        thread.start()
+    failures = [error for error in [outcomes.get() for _ in threads] if error]
+    if failures:
+        raise failures[0]
