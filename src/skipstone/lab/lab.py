@@ -140,12 +140,12 @@ class Lab:
         """Put all hosts back to a snapshot and boot them; returns when everything answers."""
         with locked(self._place):
             state = load_state(self._place)
-            self._disk.open()
             snapshot = self._snapshots.get(name)
             if state and state.wanted.topology != snapshot.wanted.topology:
                 raise InputError("the snapshot is of another topology", remedy="skipstone lab down first")
             if state is None:
                 state = self._begin(snapshot.wanted)
+            self._disk.open()
             self._put_back(snapshot)
             self._boot(snapshot.wanted)
             save_state(self._place, state.model_copy(update={"phase": Phase.UP, "wanted": snapshot.wanted}))
@@ -211,7 +211,9 @@ class Lab:
             wait_ready(resources.connect(self._place), self._configuration(wanted).agents(), since)
 
     def _sweep(self) -> None:
-        state = load_state(self._place)
+        state = None
+        with suppress(LabError):  # what cannot be read is not needed to end what runs
+            state = load_state(self._place)
         with self._progress.step("nothing left running"):
             Cgroup(self._place.tag).kill()
             topology = load_topology(state.wanted.topology) if state else load_topology("small")

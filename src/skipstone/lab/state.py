@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skipstone.errors import LabError
 from skipstone.lab.place import Place
@@ -43,10 +43,18 @@ class LabState(BaseModel):
 
 
 def load_state(place: Place) -> LabState | None:
-    """Return the state of a place, None where no lab is up or half up."""
+    """Return the state of a place, None where no lab is up or half up; raises LabError when it is damaged."""
     if not place.state_file.exists():
         return None
-    return LabState.model_validate_json(place.state_file.read_text())
+    try:
+        return LabState.model_validate_json(place.state_file.read_text())
+    except ValidationError as error:
+        raise LabError(
+            "what the lab remembers is damaged",
+            where=str(place.state_file),
+            evidence=str(error),
+            remedy="skipstone lab down, then lab up",
+        ) from error
 
 
 def save_state(place: Place, state: LabState) -> None:

@@ -23,3 +23,11 @@ def test_two_changing_verbs_exclude_each_other(tmp_path: Path) -> None:
         pass
     with locked(place):
         pass
+
+
+def test_a_damaged_state_has_a_remedy(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.state_file.write_text('{"phase": "up"')
+    with pytest.raises(LabError, match="damaged") as caught:
+        load_state(place)
+    assert "lab down" in caught.value.remedy
