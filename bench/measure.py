@@ -70,22 +70,22 @@ def page(figures: dict[str, Any]) -> str:
     report = json.loads((OUT / "report.json").read_text())
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     rows = [f"| {name} | {value:.0f} s |" for name, value in figures.items() if isinstance(value, float)]
-    stages = [f"| {stage['name']} | {stage['seconds']:.0f} s |" for stage in report["stages"]]
+    stages = [f"| {stage['name']} | {stage['seconds']:.0f} s |" for stage in report["run"]["stages"]]
     apis = [
         f"| {api['name']} {api['kind']} | {api['longest']:.1f} s | {api['total']:.1f} s |"
-        for api in report["apis"]
+        for api in report["impact"]["apis"]
     ]
     instances = [
-        f"| {found['name']} | {found['lost']} of {found['sent']} | {found['longest']:.1f} s |"
-        f" {found['rebooted']} |"
-        for found in report["instances"]
+        f"| {found['name']} | {found['ping']['bad']} of {found['ping']['asked']}"
+        f" | {found['ping']['longest_gap']:.1f} s | {'yes' if found['rebooted'] else 'no'} |"
+        for found in report["impact"]["instances"]
     ]
     ratio = figures["upgrade"] / figures["plain script"]
     return "\n".join(
         [
             "# Figures",
             "",
-            f"Written by `make bench` on {platform.node() and 'one machine'} with {machine}; one run each.",
+            f"Written by `make bench` on a machine with {machine}; one run each.",
             "",
             "| what | time |\n|---|---|",
             *rows,
