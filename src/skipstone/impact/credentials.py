@@ -5,6 +5,7 @@ their own impact. A probe without any valid token has nothing to ask with, which
 """
 
 import asyncio
+import logging
 import ssl
 import time
 import warnings
@@ -117,6 +118,8 @@ class CloudAccess:
         from openstack import exceptions  # noqa: PLC0415 - half a second that --help must not pay
         from openstack.config import OpenStackConfig  # noqa: PLC0415
 
+        # its warnings repeat what its errors say; a program without logging would print them
+        logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
         try:
             with warnings.catch_warnings():
                 # openstacksdk 4.22 warns of its own InfluxDB support even where none is configured

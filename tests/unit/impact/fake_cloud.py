@@ -170,7 +170,9 @@ class FakeCloud:
 
     async def _list_images(self, request: web.Request) -> web.Response:
         name = request.query.get("name")
-        return web.json_response({"images": [one for one in self.images.values() if one["name"] == name]})
+        return web.json_response(
+            {"images": [one for one in self.images.values() if name in {None, one["name"]}]}
+        )
 
     async def _make_image(self, request: web.Request) -> web.Response:
         image = await request.json() | {"id": uuid.uuid4().hex, "status": "queued"}
