@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from labcloud import LabCloud
 
 from skipstone.catalog import load_catalog
 from skipstone.cloud.discover import discover
@@ -19,6 +18,7 @@ from skipstone.cloud.inventory import load_inventory
 from skipstone.impact.measurement import Impact, InstanceImpact, measure
 from skipstone.impact.process import start_probes, stop_probes
 from skipstone.impact.spec import ProbeSpec, build_spec
+from tests.lab.labcloud import LabCloud
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
