@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from skipstone.views.duration import duration
 from skipstone.views.report import Report, write_text
-from skipstone.views.timeline import draw
+from skipstone.views.timeline import LEGEND, draw
 from skipstone.views.verification import WORDS, counted, describe
 
 
@@ -34,7 +34,9 @@ def render(report: Report) -> str:
     }
     template = pages.get_template("report.html.j2")
     weights = {weight: word for weight, (word, _) in WORDS.items()}
-    return template.render(report=report, timeline=draw(report), weights=weights, excuses=_excuses(report))
+    return template.render(
+        report=report, timeline=draw(report), legend=LEGEND, weights=weights, excuses=_excuses(report)
+    )
 
 
 def _excuses(report: Report) -> list[str]:

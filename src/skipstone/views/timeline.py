@@ -37,6 +37,20 @@ class Style(StrEnum):
     BLIND = "blind"
 
 
+LEGEND: dict[Style, str] = {
+    Style.STAGE: "stage",
+    Style.STEP: "step without impact",
+    Style.WRITES_REFUSED: "writes refused",
+    Style.API_DOWN: "API down",
+    Style.INSTANCES_BLIP: "instances blip",
+    Style.FAILED: "failed",
+    Style.WELL: "measured",
+    Style.OUTAGE: "no good reply",
+    Style.REBOOT: "reboot",
+    Style.BLIND: "no probes",
+}
+
+
 class Bar(NamedTuple):
     """A bar from ``x``, ``width`` wide, in thousandths of the axis; the title says what it is."""
 
