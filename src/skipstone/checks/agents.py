@@ -25,6 +25,8 @@ class HeartbeatsAreFresh(Check):
 
     A dead agent is a host that is already broken, or a row of one that is gone: rows of the gone count as
     old computes for nova and hold cinder's RPC versions back.
+    An engine of heat writes a new row at each start and leaves the old one behind: a dead row counts only
+    where no living one has its name and host.
     Source: nova-status "Older than N-1 computes", cinder's ServiceTooOld. May go: never.
     """
 
@@ -32,7 +34,10 @@ class HeartbeatsAreFresh(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find agents that their service calls down, and heartbeats too old to be believed."""
+        living = {(found.binary, found.host) for found in upgrade.cloud.agents if found.alive}
         for agent in upgrade.cloud.agents:
+            if not agent.alive and (agent.binary, agent.host) in living:
+                continue
             age = "unknown" if agent.heartbeat is None else f"{agent.heartbeat:.0f} s ago"
             evidence = f"{agent.binary} on {agent.host}, last heartbeat {age}"
             remedy = (
