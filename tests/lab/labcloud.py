@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -70,8 +71,14 @@ class LabCloud:
 
     def boot_ids(self) -> dict[str, str]:
         """Return the boot-id that each instance serves."""
-        found = {}
-        for address in self.instance_addresses():
+        return {address: self._boot_id(address) for address in self.instance_addresses()}
+
+    def _boot_id(self, address: str) -> str:
+        """Ask until the answer is whole: the guest writes its page anew every second."""
+        for _ in range(10):
             with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
-                found[address] = json.load(answer)["boot_id"]
-        return found
+                text = answer.read()
+            if text.endswith(b"}\n") or text.endswith(b"}"):
+                return str(json.loads(text)["boot_id"])
+            time.sleep(0.2)
+        raise AssertionError(f"{address} serves no boot-id")
