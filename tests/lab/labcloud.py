@@ -78,7 +78,7 @@ class LabCloud:
         for _ in range(10):
             with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
                 text = answer.read()
-            if text.endswith(b"}\n") or text.endswith(b"}"):
+            if text.endswith((b"}\n", b"}")):
                 return str(json.loads(text)["boot_id"])
             time.sleep(0.2)
         raise AssertionError(f"{address} serves no boot-id")
