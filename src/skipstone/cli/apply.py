@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +114,7 @@ class Application:
             begun = directory.begun
             cloud = None if begun else self._rediscover()
             directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._measured(directory, cloud):
-                return asyncio.run(self._carry_out(directory, lease))
+            return self._measured(directory, cloud, lambda: asyncio.run(self._carry_out(directory, lease)))
 
     def judge(self, view: "RunView") -> None:
         """Say how it ended and where the log is; raise RunStopped where an operator is needed."""
@@ -204,24 +203,23 @@ class Application:
             if view.state is RunState.DONE
         ]
 
-    @contextmanager
-    def _measured(self, directory: "RunDirectory", cloud: "Cloud | None") -> Iterator[None]:
-        """Probe from outside meanwhile: another process, which outlives us where we are killed."""
-        from skipstone.impact.process import start_probes, stop_probes
-        from skipstone.impact.spec import ProbeSpec, build_spec
+    def _measured(
+        self, directory: "RunDirectory", cloud: "Cloud | None", carry_out: Callable[[], "RunView"]
+    ) -> "RunView":
+        """Carry out, measured from outside unless that is not wanted; report what was measured."""
+        from skipstone.cli.measuring import Measurement
+        from skipstone.run.state import RunState
 
-        written = directory.impact / "spec.json"
-        if not self.options.measure or (cloud is None and not written.exists()):
-            yield
-            return
-        spec = (
-            build_spec(cloud, self.inventory) if cloud else ProbeSpec.model_validate_json(written.read_text())
-        )
-        start_probes(spec, directory.impact)
-        try:
-            yield
-        finally:
-            stop_probes(directory.impact)
+        if not self.options.measure:
+            return carry_out()
+        measurement = Measurement(directory, self.inventory, self.console)
+        with measurement.probing(cloud):
+            view = carry_out()
+        if view.state is RunState.DONE:
+            measurement.look("after.json")
+        for path in measurement.report():
+            self.console.print(f"written: {path}", soft_wrap=True)
+        return view
 
     async def _carry_out(self, directory: "RunDirectory", lease: "Lease") -> "RunView":
         from skipstone.cloud.masking import Secrets
