@@ -50,7 +50,7 @@ def upgrade(figures: dict[str, Any]) -> None:
     fine = frozenset({0, 1})
     figures["discover"] = skipstone("discover", "-i", INVENTORY, "-o", cloud, codes=fine)
     figures["plan"] = skipstone("plan", cloud, "--to", "2025.1", "-o", plan)
-    figures["upgrade"] = skipstone("apply", plan, "-i", INVENTORY, "--yes")
+    figures["upgrade"] = skipstone("apply", plan, "-i", INVENTORY, "--yes", "--fresh")
     skipstone("report", "-o", str(OUT / "report.html"), "--json", str(OUT / "report.json"))
 
 

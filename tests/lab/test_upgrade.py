@@ -55,7 +55,7 @@ def upgraded(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> d
     pings = PingLog(fresh_lab.instance_addresses(), home)
     boots = fresh_lab.boot_ids()
     try:
-        fresh_lab.skipstone("apply", home / "plan.yaml", "-i", fresh_lab.inventory, "--yes")
+        fresh_lab.skipstone("apply", home / "plan.yaml", "-i", fresh_lab.inventory, "--yes", "--fresh")
         verified = fresh_lab.skipstone(
             "verify", "-i", fresh_lab.inventory, "--against", home / "before.json", "--deep", codes={0, 1}
         )
