@@ -30,7 +30,7 @@ check: install  ## format, lint, types, unit tests: under a minute
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest -q -n 2 tests/unit tests/plans tests/commands
+	pytest -q -n 2 tests/unit tests/plans
 
 test: check  ## check, and tests with real daemons: MariaDB, sshd, kill -9 (as root)
 	tools/prepare-machine tests
