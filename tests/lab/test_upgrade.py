@@ -20,12 +20,12 @@ class PingLog:
 
     def __init__(self, addresses: list[str], directory: Path) -> None:
         self.files = {address: directory / f"ping-{address}.log" for address in addresses}
-        self.processes = [
-            subprocess.Popen(
-                ["ping", "-n", "-D", "-i", "0.2", "-W", "1", address], stdout=self.files[address].open("w")
-            )
-            for address in addresses
-        ]
+        self.processes = [self._ping(address) for address in addresses]
+
+    def _ping(self, address: str) -> subprocess.Popen[bytes]:
+        command = ["ping", "-n", "-D", "-i", "0.2", "-W", "1", address]
+        with self.files[address].open("w") as log:
+            return subprocess.Popen(command, stdout=log)
 
     def stop(self) -> None:
         for process in self.processes:
