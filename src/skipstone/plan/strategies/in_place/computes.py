@@ -12,7 +12,7 @@ from skipstone.plan.strategies.in_place.control import (
     wait_for_api,
 )
 from skipstone.plan.strategies.in_place.layout import Layout
-from skipstone.plan.strategies.in_place.preparation import WORKAROUND, workaround_text
+from skipstone.plan.strategies.in_place.preparation import WORKAROUND, workaround_hosts, workaround_text
 from skipstone.steps.compute import (
     AdoptInstances,
     ConfirmServiceVersion,
@@ -157,8 +157,6 @@ def finish(layout: Layout) -> Stage:
 
 
 def _remove_workarounds(layout: Layout) -> tuple[Step, ...]:
-    if not layout.must_handle("prepare.ffu-workaround"):
-        return ()
     return tuple(
         RemoveFile(
             id=f"finish.ffu-workaround.{host.name}",
@@ -171,8 +169,7 @@ def _remove_workarounds(layout: Layout) -> tuple[Step, ...]:
             owner="root:nova",
             mode="0640",
         )
-        for host in (*layout.controls, *layout.computes)
-        if any(package.source == "nova" for package in host.packages)
+        for host in workaround_hosts(layout)
     )
 
 

@@ -1,5 +1,6 @@
 """What happens while every API still answers: backups with their proof, and preparations."""
 
+from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import Layout
@@ -154,11 +155,21 @@ def workaround_text() -> str:
     )
 
 
-def _workarounds(layout: Layout) -> tuple[Step, ...]:
-    """Nova refuses to start while a compute is older than it accepts; upgraded computes refuse as well."""
+def workaround_hosts(layout: Layout) -> tuple[Host, ...]:
+    """Return the hosts that carry the drop-in for the mixed time; none where no finding counts on it.
+
+    Nova refuses to start while a compute is older than it accepts; upgraded computes refuse as well.
+    """
     if not layout.must_handle("prepare.ffu-workaround"):
         return ()
-    hosts = (*layout.controls, *layout.computes)
+    return tuple(
+        host
+        for host in (*layout.controls, *layout.computes)
+        if any(package.source == "nova" for package in host.packages)
+    )
+
+
+def _workarounds(layout: Layout) -> tuple[Step, ...]:
     return tuple(
         PlaceFile(
             id=f"prepare.ffu-workaround.{host.name}",
@@ -171,6 +182,5 @@ def _workarounds(layout: Layout) -> tuple[Step, ...]:
             owner="root:nova",
             mode="0640",
         )
-        for host in hosts
-        if any(package.source == "nova" for package in host.packages)
+        for host in workaround_hosts(layout)
     )
