@@ -30,7 +30,7 @@ check: install  ## format, lint, types, unit tests: under a minute
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest -q -n 2 tests/unit tests/plans --ignore tests/unit/impact/test_process.py
+	pytest -q -n 2 tests/unit tests/plans
 
 test: check  ## check, and tests with real daemons: MariaDB, sshd, kill -9 (as root)
 	tools/prepare-machine tests
@@ -38,7 +38,6 @@ test: check  ## check, and tests with real daemons: MariaDB, sshd, kill -9 (as r
 
 test-lab: install  ## tests on a real cloud in the lab, the upgrade last: about half an hour (as root)
 	tools/prepare-machine lab
-	pytest -v tests/unit/impact/test_process.py  # real processes and seconds: wants a quiet machine
 	pytest -v tests/lab
 
 demo: install  ## build a cloud on this machine and upgrade it from Zed to 2025.1 (as root)

@@ -95,7 +95,8 @@ def _span(notes: tuple[Note, ...], beats: tuple[Beat, ...]) -> tuple[int, int]:
     began = [note.at for note in notes if note.mark is Mark.BEGAN]
     if not began:
         raise InputError("the probes never began", remedy="see prober.log beside the recording")
-    return min(began), beats[-1].at if beats else max(began)
+    # a prober that is killed within its first second has left a note and no pulse
+    return min(began), max([*began, *(beat.at for beat in beats[-1:])])
 
 
 def _instances(

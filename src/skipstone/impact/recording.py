@@ -23,16 +23,16 @@ FORMAT = 1
 
 _SCHEMA = f"""
 PRAGMA user_version = {FORMAT};
-CREATE TABLE IF NOT EXISTS probes (
+CREATE TABLE probes (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL,
     target TEXT NOT NULL, UNIQUE (kind, subject, target));
-CREATE TABLE IF NOT EXISTS texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS samples (
+CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE samples (
     probe INTEGER NOT NULL, sent INTEGER NOT NULL, took INTEGER NOT NULL, reply INTEGER NOT NULL,
     text INTEGER, uptime REAL, PRIMARY KEY (probe, sent)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS beats (
+CREATE TABLE beats (
     at INTEGER PRIMARY KEY, cpu INTEGER NOT NULL, memory INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS notes (at INTEGER NOT NULL, mark TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE notes (at INTEGER NOT NULL, mark TEXT NOT NULL, text TEXT NOT NULL);
 """
 
 
@@ -79,10 +79,10 @@ class Recording:
     def create(cls, directory: Path) -> Self:
         """Open the recording of a directory to write, and make it where there is none."""
         directory.mkdir(parents=True, exist_ok=True)
+        if not (directory / FILE).exists():
+            _make(directory / FILE)
         connection = sqlite3.connect(directory / FILE, check_same_thread=False, timeout=30)
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
         return cls(connection)
 
     @classmethod
@@ -163,3 +163,13 @@ class Recording:
         """Return the remarks in order."""
         rows = self._connection.execute("SELECT at, mark, text FROM notes ORDER BY at")
         return tuple(Note(at, Mark(mark), text) for at, mark, text in rows)
+
+
+def _make(path: Path) -> None:
+    """Make an empty recording that is whole from the moment readers can see it."""
+    half = path.with_suffix(".new")
+    half.unlink(missing_ok=True)
+    with closing(sqlite3.connect(half)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+    half.rename(path)

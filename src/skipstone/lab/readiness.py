@@ -142,7 +142,8 @@ def _ask(name: str, url: str) -> Answer:
 
 
 def _agents(cloud: Any, expected: tuple[str, ...], since: datetime | None) -> tuple[Answer, ...]:  # noqa: ANN401
-    reported = {answer.name: answer for answer in _reported(cloud, since)}
+    # the row of an engine that is alive counts: heat's leave one behind whenever they start anew
+    reported = {answer.name: answer for answer in sorted(_reported(cloud, since), key=lambda a: a.well)}
     missing = {name: Answer(name=name, well=False, detail="never reported") for name in expected}
     return tuple((missing | reported).values())
 
@@ -158,6 +159,10 @@ def _reported(cloud: Any, since: datetime | None) -> Iterable[Answer]:  # noqa: 
             yield _agent(
                 f"{service.binary} on {service.host}", service.state == "up", service.updated_at, since
             )
+    if "orchestration" in kinds:
+        for engine in cloud.orchestration.get("/services").json()["services"]:
+            name = f"{engine['binary']} on {engine['host']}"
+            yield _agent(name, engine["status"] == "up", engine["updated_at"] or engine["created_at"], since)
 
 
 def _agent(name: str, alive: bool, heartbeat: str | None, since: datetime | None) -> Answer:

@@ -11,8 +11,8 @@ from skipstone.lab.topology import Role
 
 # units that report to the database or to Neutron that they are alive
 REPORTING = frozenset({
-    "cinder-scheduler", "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent",
-    "neutron-openvswitch-agent", "nova-compute", "nova-conductor", "nova-scheduler",
+    "cinder-scheduler", "heat-engine", "neutron-dhcp-agent", "neutron-l3-agent",
+    "neutron-metadata-agent", "neutron-openvswitch-agent", "nova-compute", "nova-conductor", "nova-scheduler",
 })  # fmt: skip
 
 

@@ -63,6 +63,27 @@ def test_an_agent_that_never_reported_is_missed() -> None:
     assert look(cloud(agents=False), EXPECTED, BOOT).unwell() == ["neutron-l3-agent on ctl1: never reported"]
 
 
+def test_one_living_engine_of_heat_is_enough_and_a_dead_one_is_told() -> None:
+    def heat(*rows: tuple[str, str | None]) -> Any:
+        engines = [
+            {"binary": "heat-engine", "host": "ctl1", "status": status, "updated_at": at, "created_at": STALE}
+            for status, at in rows
+        ]
+        found = cloud()
+        found.service_catalog.append(
+            {"type": "orchestration", "endpoints": [{"url": "http://10.77.0.11:8774/v1"}]}
+        )
+        found.orchestration = SimpleNamespace(
+            get=lambda _: SimpleNamespace(json=lambda: {"services": engines})
+        )
+        return found
+
+    assert look(heat(("up", FRESH), ("down", STALE)), EXPECTED, BOOT).unwell() == []
+    assert look(heat(("up", None)), EXPECTED, BOOT).unwell() == [
+        f"heat-engine on ctl1: last heartbeat {STALE}"
+    ]
+
+
 def test_a_dead_agent_is_told() -> None:
     assert "neutron-l3-agent" in look(cloud(alive=False), EXPECTED, BOOT).unwell()[0]
 
