@@ -168,9 +168,10 @@ class Lab:
             return
         golden.build_images()
         golden.make_hosts()
+        begin = datetime.now(UTC)
         hosts = self._start(wanted)
         golden.configure(hosts)
-        self._wait_ready(wanted, datetime.now(UTC))
+        self._wait_ready(wanted, begin)
         with self._progress.step("golden cloud kept"):
             self._snapshots.take(golden.name, wanted, hosts)
             for older in self._snapshots.all():

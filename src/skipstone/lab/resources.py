@@ -4,6 +4,7 @@ Made through the APIs from this machine, as anybody would.
 """
 
 import importlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,8 @@ SERVICES: dict[str, tuple[str, str]] = {
 
 def connect(place: Place) -> Any:  # noqa: ANN401 - openstacksdk is not typed
     """Return an administrator's connection to the cloud."""
+    # "failed to discover identity versions": of a Keystone that is still starting, which is asked again
+    logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     openstack = importlib.import_module("openstack")  # takes a second, and most verbs do not need it
     config = importlib.import_module("openstack.config")
     region = config.OpenStackConfig(config_files=[str(place.clouds)]).get_one(CLOUD, api_timeout=60)

@@ -19,12 +19,13 @@ cache() {
 
 # Few processes, for a small machine. Keystone and Placement serve with threads; the others have eventlet's locks,
 # and two threads of Neutron's API (Debian ships 32) hang each other for good: seen on Zed when ports were bound.
-# Nova and Neutron call each other back, so each has two processes. Without "Connection: close" clients see resets.
+# Nova and Neutron call each other back, so each has two processes; Heat waits for all of them.
+# Without "Connection: close" clients see resets.
 interfaces() {
     for file in /etc/*/*-uwsgi.ini; do
         case $file in
         */keystone-uwsgi.ini | */placement-api-uwsgi.ini) processes=1 threads=8 ;;
-        */nova-api-uwsgi.ini | */neutron-api-uwsgi.ini) processes=2 threads=1 ;;
+        */nova-api-uwsgi.ini | */neutron-api-uwsgi.ini | */heat-api-uwsgi.ini) processes=2 threads=1 ;;
         *) processes=1 threads=1 ;;
         esac
         sed -i "s/^processes = .*/processes = $processes/; s/^threads = .*/threads = $threads/" "$file"
