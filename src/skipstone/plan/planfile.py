@@ -17,7 +17,7 @@ from skipstone.plan.plan import Plan
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Step
 
-ACTS = ("is_done", "apply", "verify", "reset", "revert")
+ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert")
 
 HEADER = """\
 # A plan of Skipstone. Read it, or print it as a runbook:  skipstone runbook {name}

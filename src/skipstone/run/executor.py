@@ -20,6 +20,8 @@ from skipstone.run.state import Kind, StepState
 from skipstone.steps.step import Step
 
 EVIDENCE_LINES = 20
+DIAGNOSIS = 30
+"""Seconds that a diagnosis may take."""
 KILLED = 137
 """What a shell says of a process that SIGKILL ended: timeout(1), where SIGTERM was not enough."""
 
@@ -130,7 +132,8 @@ class Executor:
         """Say whether the job that is over did what it should."""
         entry = self._entry(step)
         if entry.code != 0:
-            self._fail(step, _verdict(step, entry), tail(self._journal.output(step.id, entry.attempt)))
+            evidence = tail(self._journal.output(step.id, entry.attempt))
+            self._fail(step, _verdict(step, entry), await self._diagnosed(step, evidence))
             return
         try:
             answer = await self._check(step, step.verify())
@@ -140,8 +143,21 @@ class Executor:
         if answer is None or answer.ok:
             self._note(step, Kind.VERIFIED, evidence=tail(answer.stdout) if answer else "")
         else:
-            evidence = tail(answer.stdout + answer.stderr)
+            evidence = await self._diagnosed(step, tail(answer.stdout + answer.stderr))
             self._fail(step, "it ended well, but its effect cannot be seen", evidence)
+
+    async def _diagnosed(self, step: Step, evidence: str) -> str:
+        """Return the evidence with what the step's diagnosis adds; without it where nobody answers."""
+        command = step.diagnose()
+        if command is None:
+            return evidence
+        try:
+            answer = await self._asker.ask(
+                command, deadline=DIAGNOSIS, until=time.monotonic(), on_silence=lambda _: None
+            )
+        except NoAnswer:
+            return evidence
+        return f"{evidence}\n{tail(answer.stdout)}".strip()
 
     async def _check(self, step: Step, command: Command | None) -> Outcome | None:
         """Ask a read-only question; None where the step has none. Raise NoAnswer."""

@@ -7,7 +7,7 @@ everything), so starting is followed by a step that asks the API.
 from typing import Literal
 
 from skipstone.cloud.command import OPERATOR, Command
-from skipstone.steps.shell import block, blocked, quote, unblock, words
+from skipstone.steps.shell import block, blocked, last_words, quote, unblock, words
 from skipstone.steps.step import Step
 
 
@@ -55,32 +55,31 @@ class StartServices(Step):
     restart: bool = False
 
     def apply(self) -> Command:
-        """Unblock, then start; on failure show the units' last words."""
+        """Unblock, then start."""
         verb = "restart" if self.restart else "start"
-        return self.on_host(f"""
-{unblock(self.units)}
-if ! systemctl {verb} {words(self.units)}; then
-    for unit in {words(self.units)}; do
-        systemctl --quiet is-active "$unit" && continue
-        echo "$unit did not start:" >&2
-        journalctl --no-pager --quiet --lines=15 --unit="$unit" >&2
-    done
-    exit 1
-fi
-""")
+        return self.on_host(f"{unblock(self.units)}\nsystemctl {verb} {words(self.units)}")
 
     def verify(self) -> Command:
         """See that all are active."""
         return self.on_host(f"systemctl is-active {words(self.units)}")
 
+    def diagnose(self) -> Command:
+        """Show the last words of those that are not active."""
+        return self.on_host(last_words(self.units, only_failed=True))
+
 
 class WaitForApi(Step):
-    """Ask an API from the operator's machine until it answers with one of ``statuses``."""
+    """Ask an API from the operator's machine until it answers with one of ``statuses``.
+
+    ``units`` on ``server`` are what serves it; where it does not answer, their last words tell why.
+    """
 
     kind: Literal["wait-for-api"] = "wait-for-api"
     host: str = OPERATOR
     url: str
     statuses: tuple[int, ...]
+    server: str
+    units: tuple[str, ...]
 
     def apply(self) -> Command:
         """Ask once a second; the last status is shown when time is over."""
@@ -101,6 +100,10 @@ until answer; do
 done
 echo "{self.url} answers $status"
 """)
+
+    def diagnose(self) -> Command:
+        """Show the last words of what should serve it."""
+        return Command(self.server, last_words(self.units) + "\n")
 
 
 class AskApi(Step):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from shlex import quote
 
-__all__ = ["as_user", "block", "blocked", "place_file", "quote", "unblock", "until", "words"]
+__all__ = ["as_user", "block", "blocked", "last_words", "place_file", "quote", "unblock", "until", "words"]
 
 _DROP_IN = '/etc/systemd/system/"$unit".service.d/90-skipstone-blocked.conf'
 
@@ -72,4 +72,21 @@ def unblock(units: Iterable[str]) -> str:
         f"    rm -f {_DROP_IN}\n"
         f'    rmdir --ignore-fail-on-non-empty /etc/systemd/system/"$unit".service.d 2> /dev/null || true\n'
         f"done\nsystemctl daemon-reload"
+    )
+
+
+def last_words(units: Iterable[str], *, only_failed: bool = False) -> str:
+    """Return shell lines that print how units stand, and the end of their journals and log files.
+
+    ``only_failed`` leaves out those that are active; an active one can serve nothing all the same.
+    """
+    leave_out = '    systemctl --quiet is-active "$unit" && continue\n' if only_failed else ""
+    return (
+        f"for unit in {words(units)}; do\n{leave_out}"
+        f'    echo "$unit is $(systemctl is-active "$unit" || true)"\n'
+        f'    journalctl --no-pager --quiet --output=cat --lines=4 --unit="$unit" || true\n'
+        f'    for log in /var/log/*/"$unit".log; do\n'
+        f'        if [ -e "$log" ]; then echo "$log:"; tail -n 8 "$log" | cut -c 1-300; fi\n'
+        f"    done\n"
+        f"done"
     )

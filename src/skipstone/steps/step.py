@@ -69,6 +69,10 @@ class Step(Fact):
         """Return the script that undoes it exactly, or None where only a backup helps or nothing does."""
         return None
 
+    def diagnose(self) -> Command | None:
+        """Return a read-only script whose output helps to understand why the step failed, or None."""
+        return None
+
     def on_host(self, script: str) -> Command:
         """Return a command for this step's host; ``set -eu`` is put before the script."""
         return Command(self.host, "set -eu\n" + script.strip() + "\n")

@@ -34,6 +34,8 @@ def a_plan() -> Plan:
         estimate=3,
         url="http://192.0.2.1/",
         statuses=(200,),
+        server="ctl1",
+        units=("nova-api",),
     )
     return Plan(
         id="lab-zed",

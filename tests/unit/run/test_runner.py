@@ -116,6 +116,11 @@ def test_an_effect_that_cannot_be_seen_is_a_failure(tmp_path: Path) -> None:
     assert view.failed[0].evidence == "checked see a"
 
 
+def test_a_failure_comes_with_its_diagnosis(tmp_path: Path) -> None:
+    view = apply(Rig(tmp_path, Hosts(codes={"a": [1]})), plan_of([toy("a", diagnosis="logs of a")]))
+    assert view.failed[0].evidence.endswith("\nchecked logs of a")
+
+
 @pytest.mark.parametrize("lose", [True, False])
 def test_silence_is_not_an_outcome(tmp_path: Path, *, lose: bool) -> None:
     """Whether the host had taken the job or not, the attempt stays open, and runs once."""

@@ -36,6 +36,7 @@ class Toy(Step):
     proof: str | None = None
     resetting: str | None = None
     undo: str | None = None
+    diagnosis: str | None = None
 
     def is_done(self) -> Command | None:
         return None if self.check is None else Command(self.host, self.check)
@@ -51,6 +52,9 @@ class Toy(Step):
 
     def revert(self) -> Command | None:
         return None if self.undo is None else Command(self.host, self.undo)
+
+    def diagnose(self) -> Command | None:
+        return None if self.diagnosis is None else Command(self.host, self.diagnosis)
 
 
 def toy(name: str, *needs: str, host: str = "h1", deadline: int = 20, **more: object) -> Toy:

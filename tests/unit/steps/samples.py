@@ -45,5 +45,7 @@ SAMPLES: tuple[Step, ...] = (
     services.StartServices(**COMMON, units=("nova-api",), restart=True),
     services.StopServices(**COMMON, stop=("nova-api",), block=("new",)),
     services.WaitForAgents(**OPERATED, list_command="openstack compute service list", lines=("nova up",)),
-    services.WaitForApi(**OPERATED, url="http://192.0.2.1:8774/", statuses=(200, 300)),
+    services.WaitForApi(
+        **OPERATED, url="http://192.0.2.1:8774/", statuses=(200, 300), server="ctl1", units=("nova-api",)
+    ),
 )

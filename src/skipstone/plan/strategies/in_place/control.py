@@ -212,19 +212,22 @@ def _start(layout: Layout, service: Service, needs: tuple[str, ...]) -> list[Ste
 
 def wait_for_api(layout: Layout, service: Service, step: str, needs: tuple[str, ...]) -> tuple[Step, ...]:
     """Return the step that asks a service until its application answers; none without an endpoint."""
-    root = layout.api_root(service)
-    if root is None:
+    root, servers = layout.api_root(service), layout.api_servers(service)
+    if root is None or not servers:
         return ()
+    server, units = servers[0]
     return (
         WaitForApi(
             id=step,
             title=f"Ask {service.name} until it answers",
             needs=needs,
-            deadline=300,
+            deadline=180,
             estimate=10,
             impact=Impact.API_DOWN,
             url=root + service.api.path,
             statuses=service.api.statuses,
+            server=server.name,
+            units=units,
         ),
     )
 

@@ -180,6 +180,15 @@ class Layout:
                 return re.sub(r"/v\d[^/]*(/.*)?$", "", endpoint.url).rstrip("/")
         return None
 
+    def api_servers(self, service: Service) -> tuple[tuple[Host, tuple[str, ...]], ...]:
+        """Return the control hosts that will serve a service's API, each with the units that do."""
+        names = {unit.name for daemon in service.daemons_of(Kind.API) if (unit := daemon.unit(self.target))}
+        found = (
+            (host, tuple(unit for unit in self.target_units(host, service=service) if unit in names))
+            for host in self.controls
+        )
+        return tuple((host, units) for host, units in found if units)
+
     def agents(self, service: str, hosts: tuple[Host, ...]) -> tuple[Agent, ...]:
         """Return the living, enabled agents of a service on some hosts."""
         names = {host.name.partition(".")[0] for host in hosts}
