@@ -6,6 +6,7 @@ importing the engine alone takes a second.
 
 import importlib
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -80,6 +81,16 @@ def show_error(error: SkipstoneError) -> None:
             click.echo(f"  {label}: {body}", err=True)
 
 
+def unforeseen(error: Exception) -> SkipstoneError:
+    """Return what an operator is told of an error that nobody thought of: a fault of Skipstone."""
+    *_, place = traceback.extract_tb(error.__traceback__)
+    return SkipstoneError(
+        f"a fault of Skipstone: {type(error).__name__}: {error}",
+        where=f"{place.filename}:{place.lineno}",
+        remedy="run it again with --debug before the verb, and report what it prints",
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run one verb and exit with its code.
 
@@ -101,5 +112,10 @@ def main(argv: list[str] | None = None) -> None:
         code = ExitCode.REFUSED
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing more was started", err=True)
+        code = ExitCode.NEEDS_OPERATOR
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        show_error(unforeseen(error))
         code = ExitCode.NEEDS_OPERATOR
     sys.exit(code)

@@ -4,18 +4,16 @@ openstacksdk finds the credentials (clouds.yaml, environment) and keystoneauth t
 read as plain JSON: openstacksdk's resource objects cost ten times the time, and a warning per call.
 """
 
-import logging
-import os
 import re
-import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from skipstone.cloud.credentials import new_session, read_region
 from skipstone.cloud.inventory import Inventory
 from skipstone.cloud.model import Asked, Problem
-from skipstone.errors import InventoryError, SkipstoneError
+from skipstone.errors import SkipstoneError
 
 if TYPE_CHECKING:
     from keystoneauth1.session import Session
@@ -94,40 +92,8 @@ def open_api(inventory: Inventory) -> Api:
     Raise InventoryError where ``cloud`` or ``clouds_file`` do not lead to credentials. Imports openstacksdk:
     half a second.
     """
-    from openstack import warnings as sdk_warnings  # noqa: PLC0415 - slow, and not needed by other verbs
-    from openstack.config import OpenStackConfig  # noqa: PLC0415
-    from openstack.exceptions import SDKException  # noqa: PLC0415
-
-    # keystoneauth also logs what it raises; without a handler, Python would print that on stderr
-    logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
-    files = [str(inventory.clouds_file)] if inventory.clouds_file else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", sdk_warnings.RemovedInSDK60Warning)
-            # OS_CLIENT_CONFIG_FILE would go before the inventory's own file
-            config = OpenStackConfig(config_files=files, load_envvars=files is None)
-            region = config.get_one(cloud=inventory.cloud or os.environ.get("OS_CLOUD"))
-            return Api(region, _session(region))
-    except _auth_errors(SDKException) as error:
-        raise InventoryError(
-            "there are no usable credentials for the cloud's API",
-            where=str(inventory.path),
-            evidence=str(error),
-            remedy="name an entry of clouds.yaml with `cloud:` (and `clouds_file:`), or set OS_CLOUD",
-        ) from error
-
-
-def _session(region: "CloudRegion") -> "Session":
-    from keystoneauth1.session import Session  # noqa: PLC0415 - as above
-
-    verify, cert = region.get_requests_verify_args()
-    return Session(auth=region.get_auth(), verify=verify, cert=cert, timeout=TIMEOUT)
-
-
-def _auth_errors(sdk: type[Exception]) -> tuple[type[Exception], ...]:
-    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415 - as above
-
-    return (sdk, ClientException, OSError, ValueError)
+    region = read_region(inventory.cloud, inventory.clouds_file, where=str(inventory.path))
+    return Api(region, new_session(region, TIMEOUT))
 
 
 def _next(url: str, body: Json, key: str) -> str:
@@ -141,7 +107,7 @@ def _next(url: str, body: Json, key: str) -> str:
 
 def _asking(service: str, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is asked
     """Return an answer; turn every way in which an API can fail into ApiSilent."""
-    from keystoneauth1 import exceptions  # noqa: PLC0415 - as above
+    from keystoneauth1 import exceptions  # noqa: PLC0415 - slow, and not needed by other verbs
 
     try:
         return question()

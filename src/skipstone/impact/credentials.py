@@ -5,16 +5,15 @@ their own impact. A probe without any valid token has nothing to ask with, which
 """
 
 import asyncio
-import logging
 import ssl
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skipstone.cloud.credentials import new_session, read_region
 from skipstone.errors import InputError, SkipstoneError
 
 _TIMEOUT = 5.0
@@ -115,34 +114,17 @@ class CloudAccess:
     @classmethod
     def load(cls, cloud: str | None, clouds_file: Path | None) -> "CloudAccess":
         """Read the entry; raise InputError where there is none."""
-        from openstack import exceptions  # noqa: PLC0415 - half a second that --help must not pay
-        from openstack.config import OpenStackConfig  # noqa: PLC0415
-
-        # its warnings repeat what its errors say; a program without logging would print them
-        logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
-        try:
-            with warnings.catch_warnings():
-                # openstacksdk 4.22 warns of its own InfluxDB support even where none is configured
-                warnings.simplefilter("ignore")
-                config = OpenStackConfig(config_files=[str(clouds_file)] if clouds_file else None)
-                return cls(config.get_one(cloud=cloud))
-        except exceptions.SDKException as fault:
-            raise InputError(
-                "the cloud's API credentials cannot be read",
-                where=str(clouds_file or "clouds.yaml"),
-                evidence=str(fault),
-                remedy="name an entry of clouds.yaml in the inventory: cloud and clouds_file",
-            ) from fault
+        return cls(read_region(cloud, clouds_file, where=str(clouds_file or "clouds.yaml")))
 
     def fetch(self) -> Token:
         """Log in; raise SkipstoneError where keystone refuses or does not answer."""
         from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
 
-        session = self.region.get_session()
-        session.timeout = _TIMEOUT
+        session = new_session(self.region, _TIMEOUT)
+        auth = self.region.get_auth()
         try:
-            session.auth.invalidate()
-            access = session.auth.get_access(session)
+            auth.invalidate()
+            access = auth.get_access(session)
         except ClientException as fault:
             raise SkipstoneError(
                 "keystone gives no token",

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from skipstone.cloud.credentials import new_session
 from skipstone.errors import SkipstoneError
 from skipstone.impact.clock import Clock
 from skipstone.impact.icmp import Pinger
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from skipstone.impact.credentials import CloudAccess
 
 _CIDR = "198.18.77.0/24"  # RFC 2544's range for benchmarks: no provider network has it
+_REQUEST = 60.0
+"""Nova's API may wait so long for its conductor (rpc_response_timeout)."""
 _BUILD = 300
 _MIGRATE = 300
 _ANSWER = 180.0
@@ -66,7 +69,8 @@ def exercise(access: CloudAccess, choice: Choice, tell: Callable[[str], None]) -
     """Try the cloud out and return every trial, with the time it took; ``tell`` hears what is tried now."""
     from openstack.connection import Connection  # noqa: PLC0415 - half a second that --help must not pay
 
-    trying = _Trying(Connection(config=access.region), choice, tell)
+    session = new_session(access.region, _REQUEST)
+    trying = _Trying(Connection(config=access.region, session=session), choice, tell)
     with ExitStack() as things:
         try:
             trying.all(things)
@@ -116,6 +120,7 @@ class _Trying:
 
     @contextmanager
     def _trial(self, name: str) -> Iterator[list[str]]:
+        from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
         from openstack.exceptions import SDKException  # noqa: PLC0415
 
         self.tell(name)
@@ -123,7 +128,7 @@ class _Trying:
         began = time.monotonic()
         try:
             yield said
-        except (SDKException, SkipstoneError) as fault:
+        except (SDKException, ClientException, SkipstoneError) as fault:
             text = f"{type(fault).__name__}: {fault}"
             self.trials.append(Trial(name=name, ok=False, seconds=time.monotonic() - began, detail=text))
             raise TrialFailed(text) from fault
