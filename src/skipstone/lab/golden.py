@@ -48,7 +48,9 @@ class Golden:
         release = self.configuration.release
         packages = release.packages(role, self.configuration.projects)
         units = (*release.units(role, self.configuration.projects), "keystone")
-        return recipe(self._image_name(role), release.suite, packages, units_off=units)
+        return recipe(
+            self._image_name(role), release.suite, packages, units_off=units, updates=release.suite_updates
+        )
 
     def _image_name(self, role: Role) -> str:
         left_out = sorted(set(Project) - self.configuration.projects) if role is Role.CONTROLLER else []

@@ -52,7 +52,13 @@ class Recipe(BaseModel):
 
 
 def recipe(
-    name: str, suite: str, packages: Iterable[str], *, variant: str = "apt", units_off: Iterable[str] = ()
+    name: str,
+    suite: str,
+    packages: Iterable[str],
+    *,
+    variant: str = "apt",
+    units_off: Iterable[str] = (),
+    updates: bool = True,
 ) -> Recipe:
     """Return the recipe of an image from this machine's archives; raises InputError when it has none."""
     return Recipe(
@@ -62,7 +68,7 @@ def recipe(
         variant=variant,
         units_off=tuple(units_off),
         apt_settings=machine_apt_settings(),
-        archives=for_suite(machine_archives(), machine_suite(), suite),
+        archives=for_suite(machine_archives(), machine_suite(), suite, updates=updates),
     )
 
 

@@ -35,7 +35,8 @@ class Parts(BaseModel):
 class LabRelease(BaseModel):
     """One release as the lab builds it.
 
-    ``suite`` is the Debian suite that carries it. ``service_role`` says whether ``keystone-manage
+    ``suite`` is the Debian suite that carries it; ``suite_updates`` is false where Debian has taken the
+    suite's updates from its mirrors. ``service_role`` says whether ``keystone-manage
     bootstrap`` of that release makes the role ``service``.
     """
 
@@ -43,6 +44,7 @@ class LabRelease(BaseModel):
 
     name: str
     suite: str
+    suite_updates: bool = True
     service_role: bool
     every: Parts
     roles: dict[Role, Parts]

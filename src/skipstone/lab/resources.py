@@ -113,6 +113,8 @@ def make_networks(cloud: Any, configuration: Configuration) -> None:  # noqa: AN
         gateway_ip=str(topology.provider.ip),
         allocation_pools=[{"start": topology.pool[0], "end": topology.pool[1]}],
     )
+    # Victoria's DHCP agent forgets one of two networks that are its first at the same time
+    wait_for("DHCP serves the provider network", lambda: _dhcp_serves(cloud, provider), 120)
     tenant = network.create_network(name=ROUTED)
     subnet = network.create_subnet(name=ROUTED, network_id=tenant.id, ip_version=4, cidr=str(topology.tenant))
     router = network.create_router(name=ROUTED, external_gateway_info={"network_id": provider.id})
@@ -122,6 +124,11 @@ def make_networks(cloud: Any, configuration: Configuration) -> None:  # noqa: AN
         network.create_security_group_rule(
             security_group_id=group.id, direction="ingress", ether_type="IPv4", protocol=protocol
         )
+
+
+def _dhcp_serves(cloud: Any, network: Any) -> bool:  # noqa: ANN401
+    ports = cloud.network.ports(network_id=network.id, device_owner="network:dhcp")
+    return any(port.status == "ACTIVE" for port in ports)
 
 
 def make_image(cloud: Any, file: Path) -> None:  # noqa: ANN401

@@ -81,13 +81,17 @@ def parse_stanzas(text: str) -> Iterator[Archive]:
                 )
 
 
-def for_suite(archives: tuple[Archive, ...], own: str, suite: str) -> tuple[Archive, ...]:
+def for_suite(
+    archives: tuple[Archive, ...], own: str, suite: str, *, updates: bool = True
+) -> tuple[Archive, ...]:
     """Return the machine's Debian archives for another suite, ``main`` only.
 
-    ``own`` is the machine's own suite. The suite itself, its updates and its security suite are taken, no
-    backports. Raises InputError when the machine's apt has no archive of its own suite.
+    ``own`` is the machine's own suite. The suite itself is taken and, with ``updates``, its updates and its
+    security suite; no backports. Raises InputError when the machine's apt has no archive of its own suite.
     """
-    wanted = {own: suite, f"{own}-updates": f"{suite}-updates", f"{own}-security": f"{suite}-security"}
+    wanted = {own: suite}
+    if updates:
+        wanted |= {f"{own}-{kind}": f"{suite}-{kind}" for kind in ("updates", "security")}
     taken = tuple(
         archive.model_copy(update={"suite": wanted[archive.suite], "components": ("main",)})
         for archive in archives

@@ -19,7 +19,8 @@ cache() {
 
 # Few processes, for a small machine. Keystone and Placement serve with threads; the others have eventlet's locks,
 # and two threads of Neutron's API (Debian ships 32) hang each other for good: seen on Zed when ports were bound.
-# Nova and Neutron call each other back, so each has two processes; Heat waits for all of them.
+# Nova and Neutron call each other back, so each has two processes; Heat, too: from 2024.1 on it waits half a second
+# for every reply of its engine (oslo.messaging, Launchpad bug 2035113).
 # Without "Connection: close" clients see resets.
 interfaces() {
     for file in /etc/*/*-uwsgi.ini; do
