@@ -175,11 +175,10 @@ class Application:
 
     def _rediscover(self) -> "Cloud":
         """Return the cloud as it is; raise PlanRefused where the plan was made for another state of it."""
-        from skipstone.catalog import load_catalog
-        from skipstone.cloud.discover import discover
+        from skipstone.cli.apart import apart
 
         self.console.print("looking at the cloud as it is now")
-        cloud = asyncio.run(discover(self.inventory, load_catalog()))
+        cloud = apart(_discovered, self.inventory)
         if cloud.digest != self.plan.cloud_digest:
             digests = f"the plan is for {self.plan.cloud_digest[:12]}, the cloud is {cloud.digest[:12]}"
             unasked = [f"could not ask {problem.where}: {problem.what}" for problem in cloud.problems]
@@ -255,6 +254,13 @@ class Application:
                     return await runner.run(until=self.options.until)
                 except asyncio.CancelledError:
                     raise _left(journal.view) from None
+
+
+def _discovered(inventory: "Inventory") -> "Cloud":
+    from skipstone.catalog import load_catalog
+    from skipstone.cloud.discover import discover
+
+    return asyncio.run(discover(inventory, load_catalog()))
 
 
 @contextmanager

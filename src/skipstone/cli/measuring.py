@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from skipstone.cloud.inventory import Inventory
     from skipstone.cloud.model import Cloud
+    from skipstone.impact.verification import Look
     from skipstone.run.directory import RunDirectory
 
 
@@ -51,16 +52,12 @@ class Measurement:
 
     def look(self, name: str) -> None:
         """Look at the cloud from outside and keep what was seen under ``name``; say so where it fails."""
-        from skipstone.catalog import load_catalog
-        from skipstone.impact.credentials import CloudAccess
-        from skipstone.impact.look import take_look
+        from skipstone.cli.apart import apart
         from skipstone.impact.verification import save_look
 
         self.console.print("looking at the cloud from outside")
         try:
-            access = CloudAccess.load(self.inventory.cloud, self.inventory.clouds_file)
-            seen = asyncio.run(take_look(self.inventory.name, access, load_catalog()))
-            save_look(seen, self.directory.path / name)
+            save_look(apart(look_from_outside, self.inventory), self.directory.path / name)
         except SkipstoneError as error:
             self.console.print(f"[yellow]not seen from outside:[/] {error}; {error.remedy}")
 
@@ -76,3 +73,13 @@ class Measurement:
         write_json(found, data)
         self.console.print(show_summary(found))
         return page, data
+
+
+def look_from_outside(inventory: "Inventory") -> "Look":
+    """Return what a cloud shows from outside; raise SkipstoneError where nothing can be asked."""
+    from skipstone.catalog import load_catalog
+    from skipstone.impact.credentials import CloudAccess
+    from skipstone.impact.look import take_look
+
+    access = CloudAccess.load(inventory.cloud, inventory.clouds_file)
+    return asyncio.run(take_look(inventory.name, access, load_catalog()))

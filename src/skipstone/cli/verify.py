@@ -1,6 +1,5 @@
 """``skipstone verify``: looks at a cloud from outside, and compares with an earlier look."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,6 @@ import click
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
-    from skipstone.cloud.inventory import Inventory
     from skipstone.impact.credentials import CloudAccess
     from skipstone.impact.exercise import Choice
     from skipstone.impact.verification import Look, Trial, Verification
@@ -56,6 +54,7 @@ def verify(
 
     It asks the public APIs and the instances: ping and boot-id. Without --deep it changes nothing.
     """
+    from skipstone.cli.measuring import look_from_outside
     from skipstone.cloud.inventory import load_inventory
     from skipstone.impact.credentials import CloudAccess
     from skipstone.impact.exercise import Choice
@@ -65,21 +64,16 @@ def verify(
         raise click.UsageError("say --save FILE, --against FILE or --deep")
     inventory = load_inventory(inventory_file)
     before = load_look(against) if against else None
-    access = CloudAccess.load(inventory.cloud, inventory.clouds_file)
-    look = _look(inventory, access)
+    look = look_from_outside(inventory)
     if save:
         save_look(look, save)
-    trials = _try_out(access, Choice(image, flavor, network)) if deep else ()
+    trials: tuple[Trial, ...] = ()
+    if deep:
+        access = CloudAccess.load(inventory.cloud, inventory.clouds_file)
+        trials = _try_out(access, Choice(image, flavor, network))
     if before is None and not trials:
         return _show_look(look, as_json=as_json)
     return _show(compare(before or look, look, trials), as_json=as_json)
-
-
-def _look(inventory: "Inventory", access: "CloudAccess") -> "Look":
-    from skipstone.catalog import load_catalog
-    from skipstone.impact.look import take_look
-
-    return asyncio.run(take_look(inventory.name, access, load_catalog()))
 
 
 def _try_out(access: "CloudAccess", choice: "Choice") -> tuple["Trial", ...]:
