@@ -87,8 +87,10 @@ def _show(cloud: Cloud, target: Release, findings: tuple[Finding, ...]) -> None:
         _add(tree, [finding for finding in findings if finding.id == id_])
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     console.print(tree)
-    words = [f"[{STYLES[word]}]{count} {word}[/]" for word, count in _counts(findings).items() if count]
-    console.print("\n" + (", ".join(words) or "[green]nothing found[/]"))
+    shown = {(finding.id, finding.title): finding for finding in findings}
+    words = [f"[{STYLES[word]}]{n} {word}[/]" for word, n in _counts(tuple(shown.values())).items() if n]
+    places = f", in {len(findings)} places" if len(findings) > len(shown) else ""
+    console.print("\n" + (", ".join(words) + places or "[green]nothing found[/]"))
 
 
 def _add(tree: Tree, findings: list[Finding]) -> None:
