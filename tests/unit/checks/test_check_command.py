@@ -33,7 +33,7 @@ def test_warnings_are_1_and_say_what_the_plan_does(
     out = capsys.readouterr().out
     assert "zed → epoxy" in out
     assert "the plan does it: databases.broker" in out
-    assert "5 warning, 3 info" in out
+    assert "4 warning, 1 info, in 8 places" in out
 
 
 def test_an_inhibitor_is_2_and_shows_where_the_evidence_and_the_remedy(
