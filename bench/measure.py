@@ -1,122 +1,235 @@
 #!/usr/bin/env python3
 """Measures the lab and the upgrade, and the same upgrade as a plain script, in one run; as root.
 
-    python bench/measure.py [--from-nothing]
+    python bench/measure.py [--from-nothing] [--second-pair]
 
-Results go to out/bench/figures.json and docs/explanation/figures.md.
-
-Each figure is of one run on this machine. The plain script (bench/by_hand.sh) does the same upgrade in the
-order of the Operations Guide, without checks, proof, probes or resume.
+Results go to out/bench/figures.json and docs/explanation/figures.md. Each figure is of one run on this
+machine. The plain script (bench/by_hand.sh) does the same upgrade in the order of the Operations Guide,
+without checks, proof or resume; both are measured by the same probes from outside.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skipstone.catalog import load_catalog
+from skipstone.cloud.discover import discover
+from skipstone.cloud.inventory import load_inventory
+from skipstone.impact.measurement import measure
+from skipstone.impact.process import start_probes, stop_probes
+from skipstone.impact.spec import build_spec
+from skipstone.views.duration import duration
+
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out" / "bench"
+PAGE = ROOT / "docs/explanation/figures.md"
 LAB = Path(os.environ.get("SKIPSTONE_LAB_DIR", "/var/lib/skipstone-lab"))
-INVENTORY = str(LAB / "inventory.yaml")
+INVENTORY = LAB / "inventory.yaml"
+API = {"OS_CLIENT_CONFIG_FILE": str(LAB / "clouds.yaml"), "OS_CLOUD": "lab"}
+MIB = 1 << 20
+
+MACHINE = """\
+Written by `make bench` on a machine with {cores} cores and Python {python}; one run each, Zed (Debian 12) to
+2025.1 (Debian 13), measured from outside by the same probes."""
+RATIO = """\
+Skipstone takes {ratio:.2f} times as long as the plain script, with proven backups, a check after every step,
+and looks before and after. Most of both is one core's work for dpkg: unpacking, and byte-compiling Python
+twice (for the old and for the new version)."""
 
 
-def skipstone(*arguments: str, codes: frozenset[int] = frozenset({0})) -> float:
-    """Run one verb and return its seconds."""
+@dataclass
+class Felt:
+    """What users felt of one upgrade: seconds of the longest outage per API, and per instance its pings."""
+
+    apis: dict[str, float] = field(default_factory=dict)
+    instances: dict[str, dict[str, Any]] = field(default_factory=dict)
+    probes_mib: float = 0
+
+    @classmethod
+    def read(cls, recording: Path) -> "Felt":
+        """Evaluate a recording of the probes."""
+        found = measure(recording)
+        longest: dict[str, float] = {}
+        for stream in found.apis:
+            longest[stream.name] = max(stream.longest, longest.get(stream.name, 0))
+        pings = {
+            one.name: {
+                "lost": one.ping.bad,
+                "asked": one.ping.asked,
+                "gap": one.ping.longest_gap,
+                "rebooted": "yes" if one.rebooted else "no",
+            }
+            for one in found.instances
+            if one.ping
+        }
+        return cls(longest, pings, found.memory / MIB)
+
+
+@dataclass
+class Upgrade:
+    """One upgrade: its seconds in all and per stage, and what users felt."""
+
+    seconds: float
+    stages: dict[str, float]
+    felt: Felt
+    memory_mib: float = 0
+
+
+def skipstone(*arguments: str, fine: frozenset[int] = frozenset({0})) -> tuple[float, float]:
+    """Run one verb; return its seconds, and the most memory that its process held, in MiB."""
     print("$ skipstone", *arguments, flush=True)
     began = time.monotonic()
-    done = subprocess.run([ROOT / ".venv/bin/skipstone", *arguments], check=False)
-    if done.returncode not in codes:
-        raise SystemExit(f"skipstone {arguments[0]} exited with {done.returncode}")
-    return time.monotonic() - began
+    process = subprocess.Popen([ROOT / ".venv/bin/skipstone", *arguments])
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in fine:
+        raise SystemExit(f"skipstone {arguments[0]} exited with {process.returncode}")
+    return time.monotonic() - began, usage.ru_maxrss / 1024
 
 
-def lab(figures: dict[str, Any], *, from_nothing: bool) -> None:
-    """Measure how long the lab takes."""
+def lab(*, from_nothing: bool) -> dict[str, float]:
+    """Return how long the lab takes, and leave it up."""
+    figures: dict[str, float] = {}
     if from_nothing:
         skipstone("lab", "down", "--purge")
-        figures["lab from nothing"] = skipstone("lab", "up")
+        figures["`lab up` from nothing"], _ = skipstone("lab", "up")
     skipstone("lab", "up")
     skipstone("lab", "down")
-    figures["lab from cache"] = skipstone("lab", "up")
+    figures["`lab up` from cache"], _ = skipstone("lab", "up")
+    return figures
 
 
-def upgrade(figures: dict[str, Any]) -> None:
-    """Measure Skipstone's own upgrade."""
-    cloud, plan = str(OUT / "cloud.yaml"), str(OUT / "plan.yaml")
-    fine = frozenset({0, 1})
-    figures["discover"] = skipstone("discover", "-i", INVENTORY, "-o", cloud, codes=fine)
-    figures["plan"] = skipstone("plan", cloud, "--to", "2025.1", "-o", plan)
-    figures["upgrade"] = skipstone("apply", plan, "-i", INVENTORY, "--yes", "--fresh")
-    skipstone("report", "-o", str(OUT / "report.html"), "--json", str(OUT / "report.json"))
-
-
-def by_hand(figures: dict[str, Any]) -> None:
-    """Measure the plain script on a fresh cloud."""
+def fresh_lab(release: str) -> None:
+    """Bring up a cloud that nothing has touched."""
     skipstone("lab", "down")
-    skipstone("lab", "up")
-    began = time.monotonic()
-    script: list[str | Path] = ["bash", ROOT / "bench/by_hand.sh", LAB / "ssh_config"]
-    done = subprocess.run(script, check=True, text=True, stdout=subprocess.PIPE)
-    figures["plain script"] = time.monotonic() - began
-    figures["plain script, parts"] = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+    skipstone("lab", "up", "--release", release)
 
 
-def page(figures: dict[str, Any]) -> str:
-    """Return the figures as Markdown."""
-    report = json.loads((OUT / "report.json").read_text())
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    rows = [f"| {name} | {value:.0f} s |" for name, value in figures.items() if isinstance(value, float)]
-    stages = [f"| {stage['name']} | {stage['seconds']:.0f} s |" for stage in report["run"]["stages"]]
-    apis = [
-        f"| {api['name']} {api['kind']} | {api['longest']:.1f} s | {api['total']:.1f} s |"
-        for api in report["impact"]["apis"]
-    ]
-    instances = [
-        f"| {found['name']} | {found['ping']['bad']} of {found['ping']['asked']}"
-        f" | {found['ping']['longest_gap']:.1f} s | {'yes' if found['rebooted'] else 'no'} |"
-        for found in report["impact"]["instances"]
-    ]
-    ratio = figures["upgrade"] / figures["plain script"]
-    return "\n".join(
-        [
-            "# Figures",
-            "",
-            f"Written by `make bench` on a machine with {machine}; one run each.",
-            "",
-            "| what | time |\n|---|---|",
-            *rows,
-            "",
-            f"The upgrade takes {ratio:.2f} times as long as the plain script, with proof and probes.",
-            "",
-            "## The upgrade's stages\n\n| stage | time |\n|---|---|",
-            *stages,
-            "",
-            "## Outage per API, measured from outside\n\n| API | longest | total |\n|---|---|---|",
-            *apis,
-            "",
-            "## Instances\n\n| instance | replies lost | longest gap | rebooted |\n|---|---|---|---|",
-            *instances,
-            "",
-        ]
+def upgrade(target: str) -> tuple[Upgrade, dict[str, float]]:
+    """Upgrade the lab with Skipstone; return that, and how long looking and planning took."""
+    state, cloud, plan = OUT / "state", str(OUT / "cloud.yaml"), str(OUT / "plan.yaml")
+    shutil.rmtree(state, ignore_errors=True)
+    looking, _ = skipstone("discover", "-i", str(INVENTORY), "-o", cloud, fine=frozenset({0, 1}))
+    planning, _ = skipstone("plan", cloud, "--to", target, "-o", plan)
+    seconds, memory = skipstone("apply", plan, "-i", str(INVENTORY), "--yes", "--state-dir", str(state))
+    (run,) = (state / "runs").iterdir()
+    stages = json.loads((run / "report.json").read_text())["run"]["stages"]
+    found = Upgrade(
+        seconds, {one["name"]: one["seconds"] for one in stages}, Felt.read(run / "impact"), memory
     )
+    return found, {"`discover`": looking, "`plan`": planning}
+
+
+@contextmanager
+def probing(directory: Path) -> Iterator[None]:
+    """Probe the lab meanwhile."""
+    inventory = load_inventory(INVENTORY)
+    start_probes(build_spec(asyncio.run(discover(inventory, load_catalog())), inventory), directory)
+    try:
+        yield
+    finally:
+        stop_probes(directory)
+
+
+def by_hand() -> Upgrade:
+    """Upgrade the lab with the plain script."""
+    recording = OUT / "by-hand"
+    shutil.rmtree(recording, ignore_errors=True)
+    command: list[str | Path] = ["bash", ROOT / "bench/by_hand.sh", LAB / "ssh_config"]
+    with probing(recording):
+        began = time.monotonic()
+        path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
+        environment = {**os.environ, **API, "PATH": path}
+        done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, env=environment)
+        seconds = time.monotonic() - began
+    parts = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+    return Upgrade(seconds, {name: float(value) for name, value in parts.items()}, Felt.read(recording))
+
+
+def table(head: str, rows: list[str]) -> str:
+    """Return a Markdown table."""
+    rule = "|".join("---" for _ in head.split("|"))
+    return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {row} |" for row in rows)])
+
+
+def pings(felt: Felt) -> list[str]:
+    """Return the rows of the instances."""
+    return [
+        f"{name} | {one['lost']} of {one['asked']} | {one['gap']:.1f} s | {one['rebooted']}"
+        for name, one in felt.instances.items()
+    ]
+
+
+def page(times: dict[str, float], own: Upgrade, plain: Upgrade, second: Upgrade | None) -> str:
+    """Return the figures as Markdown."""
+    own_stages = " + ".join(f"{name} {value:.0f}" for name, value in own.stages.items())
+    plain_parts = " + ".join(f"{name} {value:.0f}" for name, value in plain.stages.items())
+    apis = [
+        f"{name} | {duration(longest)} | {duration(plain.felt.apis[name])}"
+        for name, longest in own.felt.apis.items()
+    ]
+    head = "instance | replies lost | longest gap | rebooted"
+    parts = [
+        "# Figures",
+        MACHINE.format(cores=os.cpu_count(), python=platform.python_version()),
+        table("what | time", [f"{name} | {duration(value)}" for name, value in times.items()]),
+        "## The whole upgrade",
+        table(
+            "way | time | seconds per stage",
+            [
+                f"`skipstone apply` | {duration(own.seconds)} | {own_stages}",
+                f"plain script | {duration(plain.seconds)} | {plain_parts}",
+            ],
+        ),
+        RATIO.format(ratio=own.seconds / plain.seconds),
+        f"Memory: `apply` {own.memory_mib:.0f} MiB at most, its probes {own.felt.probes_mib:.0f} MiB.",
+        "## Longest outage per API",
+        table("API | Skipstone | plain script", apis),
+        "## Instances, upgraded by Skipstone",
+        table(head, pings(own.felt)),
+        "## Instances, upgraded by the plain script",
+        table(head, pings(plain.felt)),
+    ]
+    if second:
+        parts += [
+            "## Another pair: Victoria (Debian 11) to Zed (Debian 12)",
+            f"{duration(second.seconds)}; longest outage {duration(max(second.felt.apis.values()))}.",
+            table(head, pings(second.felt)),
+        ]
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
     """Measure everything and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--from-nothing", action="store_true", help="also build the lab's images anew")
+    parser.add_argument("--second-pair", action="store_true", help="also upgrade Victoria to Zed")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, Any] = {}
-    lab(figures, from_nothing=options.from_nothing)
-    upgrade(figures)
-    by_hand(figures)
-    (OUT / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    (ROOT / "docs/explanation/figures.md").write_text(page(figures))
+    times = lab(from_nothing=options.from_nothing)
+    own, looks = upgrade("2025.1")
+    fresh_lab("zed")
+    plain = by_hand()
+    second = None
+    if options.second_pair:
+        fresh_lab("victoria")
+        second, _ = upgrade("zed")
+    found = {"times": times | looks, "skipstone": asdict(own), "plain": asdict(plain)}
+    found["second"] = asdict(second) if second else {}
+    (OUT / "figures.json").write_text(json.dumps(found, indent=2) + "\n")
+    PAGE.write_text(page(times | looks, own, plain, second))
 
 
 if __name__ == "__main__":
