@@ -137,7 +137,7 @@ def upgraded(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> d
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("edited", ["not those that its parameters give", "Make the plan again"]),
+        ("edited", ["not those that its parameters give", "never carried out"]),
         ("disk", ["backup.", "No space left on device"]),
         ("service", ["services.glance.answers", "answers 500", "glance-api is active", "/nowhere"]),
         ("lock", ["computes.cmp1.packages", "lock-frontend"]),

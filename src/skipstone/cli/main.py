@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "check": ("check", "Ask every check about a discovered cloud; changes nothing."),
     "plan": ("plan", "Write the plan of an upgrade, to be reviewed."),
     "runbook": ("plan", "Print a plan as a runbook that a person can follow by hand."),
+    "renew": ("plan", "Show how this version of Skipstone changes the commands of a plan."),
     "apply": ("apply", "Carry out a plan; continues where an earlier apply stopped."),
     "verify": ("verify", "Look at the cloud from outside and compare with an earlier look."),
     "status": ("status", "Show where a run stands."),

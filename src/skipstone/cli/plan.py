@@ -58,3 +58,21 @@ def runbook(plan_file: Path) -> None:
     from skipstone.views.runbook import runbook as markdown
 
     click.echo(markdown(load_plan(plan_file)), nl=False)
+
+
+@click.command(epilog="\b\nExample:\n  skipstone renew plan.yaml -o plan.yaml")
+@click.argument("plan_file", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Where to write the renewed plan.  [default: nowhere]")
+def renew(plan_file: Path, output: Path | None) -> None:
+    """Show how this version of Skipstone changes the commands of a plan that another version made.
+
+    With -o the plan is written anew. A run that was begun with it goes on: its steps and their parameters
+    stay the same.
+    """
+    from skipstone.plan.planfile import renew_plan, save_plan
+
+    made, difference = renew_plan(plan_file)
+    click.echo(difference or "every command stays the same")
+    if output:
+        save_plan(made, output)
+        click.echo(f"written: {output}", err=True)

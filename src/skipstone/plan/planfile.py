@@ -4,6 +4,7 @@ Beside its parameters every step shows the exact commands it will run. They are 
 they are rendered again from the parameters and must be the same.
 """
 
+import difflib
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +19,9 @@ from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Step
 
 ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert")
+
+Scripts = dict[str, dict[str, dict[str, str]]]
+"""Step's id -> act -> host and script."""
 
 HEADER = """\
 # A plan of Skipstone. Read it, or print it as a runbook:  skipstone runbook {name}
@@ -48,27 +52,20 @@ def to_data(plan: Plan) -> dict[str, Any]:
     return {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return, **data}
 
 
-def from_data(data: dict[str, Any], where: str) -> Plan:
-    """Build the plan that ``to_data`` wrote; raise PlanRefused where it was changed since."""
+def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Scripts]:
+    """Return the plan that ``to_data`` wrote and the commands it showed; raise PlanRefused where edited."""
     shown = {
-        step.get("id"): step.pop("scripts", None)
+        str(step.get("id")): step.pop("scripts", None) or {}
         for stage in data.get("stages", ())
         for step in stage.get("steps", ())
     }
     stages = [{**stage, "steps": [_step(step, where) for step in stage["steps"]]} for stage in data["stages"]]
     known = {key: value for key, value in data.items() if key not in {"digest", "point_of_no_return"}}
     plan = Plan.model_validate({**known, "stages": stages})
-    remedy = "Make the plan again with `skipstone plan`; an edited plan is never carried out."
-    for step in plan.steps():
-        if shown[step.id] != commands_of(step):
-            raise PlanRefused(
-                f"the commands of step {step.id} are not those that its parameters give",
-                where=where,
-                remedy=remedy,
-            )
     if data.get("digest") != plan_digest(plan):
+        remedy = "Make the plan again with `skipstone plan`; an edited plan is never carried out."
         raise PlanRefused("the plan was changed after it was made", where=where, remedy=remedy)
-    return plan
+    return plan, shown
 
 
 def _step(data: dict[str, Any], where: str) -> Step:
@@ -104,8 +101,43 @@ def save_plan(plan: Plan, path: Path) -> None:
 def load_plan(path: Path) -> Plan:
     """Read a plan file.
 
-    Raise InputError where it cannot be read or is no plan, PlanRefused where it was edited.
+    Raise InputError where it cannot be read or is no plan, PlanRefused where it was edited or its commands are
+    not those that this version of Skipstone runs.
     """
+    plan, shown = _read(path)
+    for step in plan.steps():
+        if shown[step.id] != commands_of(step):
+            raise PlanRefused(
+                f"the commands of step {step.id} are not those that its parameters give",
+                where=str(path),
+                remedy="If nobody edited it, another version of Skipstone made it: see what changes with"
+                f" `skipstone renew {path}`. An edited plan is never carried out.",
+            )
+    return plan
+
+
+def renew_plan(path: Path) -> tuple[Plan, str]:
+    """Return a plan of another version of Skipstone, and as a diff how its commands change with this one.
+
+    The plan's parameters and digest stay the same, so a run that was begun goes on with it. Raise as
+    ``load_plan``, except for commands.
+    """
+    plan, shown = _read(path)
+    diffs = (
+        difflib.unified_diff(
+            shown[step.id].get(act, {}).get("script", "").splitlines(),
+            commands_of(step).get(act, {}).get("script", "").splitlines(),
+            f"{step.id} {act}",
+            f"{step.id} {act}",
+            lineterm="",
+        )
+        for step in plan.steps()
+        for act in ACTS
+    )
+    return plan, "\n".join(line for diff in diffs for line in diff)
+
+
+def _read(path: Path) -> tuple[Plan, Scripts]:
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -115,7 +147,7 @@ def load_plan(path: Path) -> Plan:
             "this is not a plan", where=str(path), remedy="Give the file that `skipstone plan -o` wrote."
         )
     try:
-        return from_data(data, str(path))
+        return _from_data(data, str(path))
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise PlanRefused(
             "the plan is damaged or of another format",

@@ -4,7 +4,7 @@ import pytest
 
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan, Stage
-from skipstone.plan.planfile import load_plan, save_plan
+from skipstone.plan.planfile import load_plan, plan_digest, renew_plan, save_plan
 from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.packages import UpgradePackages
 from skipstone.steps.services import WaitForApi
@@ -79,7 +79,7 @@ def test_estimate_follows_the_longest_chain() -> None:
     ("old", "new", "says"),
     [
         ("dist-upgrade", "dist-upgrade --allow-downgrades", "packages.ctl1"),
-        ("deadline: 9", "deadline: 90", "packages.ask"),
+        ("deadline: 9", "deadline: 90", "changed"),
         ("target: epoxy", "target: caracal", "changed"),
         ("kind: place-file", "kind: place-bomb", "place-bomb"),
         ("format: 1", "format: 2", "damaged"),
@@ -92,6 +92,26 @@ def test_an_edited_plan_is_refused(plan_file: Path, old: str, new: str, says: st
     plan_file.write_text(text.replace(old, new))
     with pytest.raises(PlanRefused, match=says):
         load_plan(plan_file)
+
+
+def test_a_plan_of_another_version_is_renewed_and_stays_the_same_plan(plan_file: Path) -> None:
+    plan_file.write_text(plan_file.read_text().replace("dist-upgrade", "full-upgrade"))
+    with pytest.raises(PlanRefused) as caught:
+        load_plan(plan_file)
+    assert "skipstone renew" in caught.value.remedy
+    renewed, difference = renew_plan(plan_file)
+    assert plan_digest(renewed) == plan_digest(a_plan())
+    assert "--- packages.ctl1 apply" in difference
+    changed = [line for line in difference.splitlines() if line.startswith("+") and "dist-upgrade" in line]
+    assert changed
+    save_plan(renewed, plan_file)
+    assert renew_plan(plan_file) == (load_plan(plan_file), "")
+
+
+def test_a_plan_with_edited_parameters_is_not_renewed(plan_file: Path) -> None:
+    plan_file.write_text(plan_file.read_text().replace("deadline: 9", "deadline: 90"))
+    with pytest.raises(PlanRefused, match="changed"):
+        renew_plan(plan_file)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [", "hosts: {}\n", "\x00"])
