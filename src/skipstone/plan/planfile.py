@@ -101,8 +101,8 @@ def save_plan(plan: Plan, path: Path) -> None:
 def load_plan(path: Path) -> Plan:
     """Read a plan file.
 
-    Raise InputError where it cannot be read or is no plan; PlanRefused where it was edited, or its commands are
-    not those that this version of Skipstone runs.
+    Raise InputError where it cannot be read or is no plan; PlanRefused where it was edited, or where its
+    commands are not those that this version of Skipstone runs.
     """
     plan, shown = _read(path)
     for step in plan.steps():
