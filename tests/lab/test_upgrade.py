@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab.labcloud import LabCloud
 
@@ -87,8 +88,9 @@ class Upgrade:
         return done.stderr
 
     def begin_with_a_full_disk(self) -> str:
-        place = "/var/lib/skipstone"
-        self.lab.on("ctl1", f"mkdir -p {place}; mount -t tmpfs -o size=2m none {place}")
+        plan = yaml.safe_load(self.plan.read_text())["id"]
+        place = f"/var/lib/skipstone/{plan}/databases"
+        self.lab.on("ctl1", f"mkdir -p {place}; mount -t tmpfs -o size=1m none {place}")
         try:
             return self.apply("--fresh", code=4)
         finally:
@@ -138,7 +140,7 @@ def upgraded(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> d
     ("fault", "words"),
     [
         ("edited", ["not those that its parameters give", "never carried out"]),
-        ("disk", ["backup.", "No space left on device"]),
+        ("disk", ["backup.databases", "the dump may need", "free"]),
         ("service", ["services.glance.answers", "answers 500", "glance-api is active", "/nowhere"]),
         ("lock", ["computes.cmp1.packages", "lock-frontend"]),
     ],

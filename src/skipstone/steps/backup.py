@@ -211,3 +211,31 @@ mv {self.directory}/definitions.json.part {self.directory}/definitions.json
             f"python3 -c 'import json, sys; sys.exit(not json.load(open(sys.argv[1]))[\"users\"])'"
             f" {self.directory}/definitions.json"
         )
+
+
+class CheckBackups(Step):
+    """See that the backups which were made on this host are still there and whole.
+
+    Hours or days may lie between them and the first change, and what was done is not done again.
+    ``directories`` hold a manifest of checksums each.
+    """
+
+    kind: Literal["check-backups"] = "check-backups"
+    directories: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+    def apply(self) -> Command:
+        """Compare every checksum; name what is gone."""
+        return self.on_host(f"""
+bad() {{
+    echo "the backup is gone or damaged: $1" >&2
+    echo "nothing is stopped yet: discover and plan again, and apply the new plan" >&2
+    exit 1
+}}
+for directory in {words(self.directories)}; do
+    (cd "$directory" && sha256sum --quiet --check manifest) || bad "$directory"
+done
+for file in {words(self.files)}; do
+    test -s "$file" || bad "$file"
+done
+""")

@@ -5,6 +5,7 @@ from skipstone.steps.step import Step
 
 STEPS: tuple[type[Step], ...] = (
     backup.BackupConfiguration,
+    backup.CheckBackups,
     backup.DumpDatabases,
     backup.DumpStoppedDatabases,
     backup.ExportDefinitions,

@@ -10,6 +10,9 @@ W = "/var/lib/skipstone/p"
 
 SAMPLES: tuple[Step, ...] = (
     backup.BackupConfiguration(**COMMON, directory=f"{W}/configuration"),
+    backup.CheckBackups(
+        **COMMON, directories=(f"{W}/configuration",), files=(f"{W}/broker/definitions.json",)
+    ),
     backup.DumpDatabases(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
     backup.DumpStoppedDatabases(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
     backup.ExportDefinitions(**COMMON, directory=f"{W}/broker"),

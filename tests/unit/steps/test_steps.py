@@ -1,10 +1,12 @@
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import ACTS, commands_of, load_plan, save_plan
+from skipstone.steps.backup import CheckBackups
 from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.registry import STEPS
 from skipstone.steps.step import Reversibility
@@ -81,3 +83,33 @@ def test_a_placed_file_holds_exactly_the_text_and_is_reverted(tmp_path: Path) ->
     assert revert
     assert run(revert.script) == 0
     assert run(step.is_done().script) != 0
+
+
+def test_a_backup_that_is_gone_or_damaged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest").write_text(f"{sha256(b'archive').hexdigest()}  etc.tar.gz\n")
+    (tmp_path / "definitions.json").write_text("{}")
+
+    def check() -> str:
+        step = CheckBackups(
+            id="a.b",
+            title="Check",
+            host="ctl1",
+            deadline=5,
+            estimate=1,
+            directories=(str(tmp_path),),
+            files=(str(tmp_path / "definitions.json"),),
+        )
+        done = subprocess.run(
+            ["sh", "-s"], input=step.apply().script, text=True, check=False, capture_output=True
+        )
+        assert (done.returncode == 0) == (done.stderr == "")
+        return done.stderr
+
+    assert str(tmp_path) in check()
+    (tmp_path / "etc.tar.gz").write_text("archive")
+    assert check() == ""
+    (tmp_path / "etc.tar.gz").write_text("broken")
+    assert "gone or damaged" in check()
+    (tmp_path / "etc.tar.gz").write_text("archive")
+    (tmp_path / "definitions.json").unlink()
+    assert "definitions.json" in check()

@@ -6,7 +6,7 @@ from skipstone.cloud.model import Host
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import HELD_UNITS, Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
-from skipstone.steps.backup import DumpStoppedDatabases
+from skipstone.steps.backup import CheckBackups, DumpStoppedDatabases
 from skipstone.steps.broker import RenewBroker, StartBroker
 from skipstone.steps.compute import ReloadVirtualSwitch
 from skipstone.steps.database import CheckStatus, MigrateOnline, SyncDatabase, WaitForDatabaseServer
@@ -24,7 +24,9 @@ def has_switch(host: Host) -> bool:
 
 def stop(layout: Layout) -> Stage:
     """Stop and block every service of the control hosts, then dump what nothing writes to any more."""
-    stops = tuple(_stop(layout, host) for host in layout.controls)
+    checks = tuple(_check_backups(layout, host) for host in (*layout.controls, *layout.computes))
+    checked = tuple(step.id for step in checks)
+    stops = tuple(_stop(layout, host, needs=checked) for host in layout.controls)
     names = tuple(name for service in layout.services for name in layout.databases(service))
     size = sum(layout.size(service) for service in layout.services)
     dump = DumpStoppedDatabases(
@@ -38,10 +40,24 @@ def stop(layout: Layout) -> Stage:
         directory=f"{layout.directory}/databases/stopped",
         databases=names,
     )
-    return Stage(name="stop", title="Stop the control plane", steps=(*stops, dump))
+    return Stage(name="stop", title="Stop the control plane", steps=(*checks, *stops, dump))
 
 
-def _stop(layout: Layout, host: Host) -> Step:
+def _check_backups(layout: Layout, host: Host) -> Step:
+    dumps = (f"{layout.directory}/databases/running",) if host == layout.database else ()
+    definitions = (f"{layout.directory}/broker/definitions.json",) if host == layout.broker else ()
+    return CheckBackups(
+        id=f"stop.backups.{host.name}",
+        title=f"See that the backups of {host.name} are still there",
+        host=host.name,
+        deadline=600,
+        estimate=1,
+        directories=(f"{layout.directory}/configuration", *dumps),
+        files=definitions,
+    )
+
+
+def _stop(layout: Layout, host: Host, needs: tuple[str, ...]) -> Step:
     running = layout.units(host)
     network = layout.units(host, place=Place.NETWORK)
     broker = BROKER_UNITS if host == layout.broker else ()
@@ -50,6 +66,7 @@ def _stop(layout: Layout, host: Host) -> Step:
         id=f"stop.services.{host.name}",
         title=f"Stop and block the services of {host.name}",
         host=host.name,
+        needs=needs,
         deadline=300,
         estimate=15,
         impact=Impact.API_DOWN,
