@@ -112,7 +112,7 @@ def lab(*, from_nothing: bool) -> dict[str, float]:
 
 def snapshots() -> list[str]:
     """Return the lab's snapshots, golden clouds among them."""
-    command = [ROOT / ".venv/bin/skipstone", "lab", "status", "--json"]
+    command = [str(ROOT / ".venv/bin/skipstone"), "lab", "status", "--json"]
     status = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE)
     found: list[str] = json.loads(status.stdout)["snapshots"]
     return found
