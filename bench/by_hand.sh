@@ -13,9 +13,10 @@ control='nova-api nova-api-metadata nova-conductor nova-scheduler neutron-api ne
 agents='neutron-openvswitch-agent neutron-dhcp-agent neutron-l3-agent neutron-metadata-agent'
 control=$(echo $control)
 
-# policy-rc.d keeps packages from starting anything; sshd has to restart, or nobody logs in any more
+# policy-rc.d keeps packages from starting anything; sshd has to restart, or nobody logs in any more, and MariaDB's
+# package insists on stopping the old server
 packages() {
-    on "$1" "printf '#!/bin/sh\ncase \" \$* \" in *ssh*) exit 0 ;; esac\nexit 101\n' > /usr/sbin/policy-rc.d
+    on "$1" "printf '#!/bin/sh\ncase \" \$* \" in *ssh*|*mariadb*|*mysql*) exit 0 ;; esac\nexit 101\n' > /usr/sbin/policy-rc.d
         chmod 755 /usr/sbin/policy-rc.d
         sed -i 's/bookworm/trixie/g' /etc/apt/sources.list
         export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1
@@ -24,6 +25,16 @@ packages() {
             { tail -n 20 /root/upgrade.log >&2; exit 1; }
         rm /usr/sbin/policy-rc.d; systemctl daemon-reload"
 }
+
+wait_for() {
+    limit=$(($(date +%s) + 300))
+    until "$@"; do
+        if [ "$(date +%s)" -ge "$limit" ]; then echo "not in time: $*" >&2; exit 1; fi
+        sleep 2
+    done
+}
+answers() { openstack "$@" > /dev/null 2>&1; }
+all() { [ "$(openstack "${@:2}" -f value | sort -u)" = "$1" ]; }
 
 part backup
 on ctl1 'mkdir -p /root/backup; tar czf /root/backup/etc.tar.gz -C / etc
@@ -67,9 +78,7 @@ on ctl1 "systemctl restart openvswitch-switch
         nova-scheduler nova-api nova-api-metadata cinder-scheduler cinder-api heat-engine heat-api $agents; do
         systemctl restart \$unit; done"
 part verify
-for read in 'project list' 'image list' 'network list' 'server list' 'volume list' 'stack list'; do
-    until openstack $read > /dev/null 2>&1; do sleep 2; done
-done
+for kind in project image network server volume stack; do wait_for answers "$kind" list; done
 for host in cmp1 cmp2; do
     part "$host"
     on "$host" 'systemctl stop nova-compute neutron-openvswitch-agent'
@@ -80,6 +89,6 @@ part finish
 for host in ctl1 cmp1 cmp2; do on "$host" 'rm -f /etc/nova/nova.conf.d/hand.conf'; done
 on ctl1 'systemctl restart nova-conductor nova-scheduler nova-api
     runuser -u nova -- nova-manage db online_data_migrations > /root/sync.log 2>&1'
-until [ "$(openstack compute service list -f value -c State | sort -u)" = up ]; do sleep 2; done
-until [ "$(openstack network agent list -f value -c Alive | sort -u)" = True ]; do sleep 2; done
+wait_for all up compute service list -c State
+wait_for all True network agent list -c Alive
 part

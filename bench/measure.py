@@ -228,9 +228,9 @@ def main() -> None:
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     times = lab(from_nothing=options.from_nothing)
-    own, looks = upgrade("2025.1")
-    fresh_lab("zed")
     plain = by_hand()
+    fresh_lab("zed")
+    own, looks = upgrade("2025.1")
     second = None
     if options.second_pair:
         fresh_lab("victoria")
