@@ -53,7 +53,7 @@ HOLD_LOCK = (
     "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w');"
     "fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(3600)"
 )
-INI = "/etc/glance/glance-api-uwsgi.ini"
+INI = "/etc/cinder/cinder-api-uwsgi.ini"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Upgrade:
         try:
             return self.apply("--until", "services", code=4)
         finally:
-            self.lab.on("ctl1", f"cp /root/glance-api-uwsgi.ini {INI}; systemctl restart glance-api")
+            self.lab.on("ctl1", f"cp /root/cinder-api-uwsgi.ini {INI}; systemctl restart cinder-api")
 
     def find_apt_locked(self) -> str:
         unit = "skipstone-test-lock"
@@ -141,7 +141,7 @@ def upgraded(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> d
     [
         ("edited", ["not those that its parameters give", "never carried out"]),
         ("disk", ["backup.databases", "the dump may need", "free"]),
-        ("service", ["services.glance.answers", "answers 500", "glance-api is active", "/nowhere"]),
+        ("service", ["services.cinder.answers", "answers 500", "cinder-api is active", "/nowhere"]),
         ("lock", ["computes.cmp1.packages", "lock-frontend"]),
     ],
 )
