@@ -141,8 +141,11 @@ def upgraded(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> d
     [
         ("edited", ["not those that its parameters give", "never carried out"]),
         ("disk", ["backup.databases", "the dump may need", "free"]),
-        ("service", ["services.cinder.answers", "answers 500", "cinder-api is active", "/nowhere"]),
-        ("lock", ["computes.cmp1.packages", "lock-frontend"]),
+        (
+            "service",
+            ["services.cinder.answers", "answers 500", "cinder-api is active", "no python application"],
+        ),
+        ("lock", ["computes.cmp1.packages", "lock is held by", "import fcntl"]),
     ],
 )
 def test_what_went_wrong_was_said(upgraded: dict[str, Any], fault: str, words: list[str]) -> None:

@@ -61,8 +61,12 @@ def measure(directory: Path) -> Impact:
     with Recording.open(directory) as recording:
         notes = recording.notes()
         beats = tuple(recording.beats())
-        began, until = _span(notes, beats)
-        blind = _blind(began, until, beats)
+        starts = [note.at for note in notes if note.mark is Mark.BEGAN]
+        if not starts:
+            raise InputError("the probes never began", remedy="see prober.log beside the recording")
+        # a prober that is killed within its first second has left a note and no pulse
+        began, until = starts[0], max([*starts, *(beat.at for beat in beats[-1:])])
+        blind = _blind(starts, until, beats)
         probes = {probe.id: probe for probe in recording.probes()}
         streams: dict[int, Stream] = {}
         boots: dict[int, tuple[Boot, ...]] = {}
@@ -89,14 +93,6 @@ def _fold(
 ) -> tuple[Stream, tuple[Boot, ...]]:
     kept = tuple(samples)
     return summarise(probe, kept, until, blind), find_boots(kept) if probe.kind is Kind.BOOT else ()
-
-
-def _span(notes: tuple[Note, ...], beats: tuple[Beat, ...]) -> tuple[int, int]:
-    began = [note.at for note in notes if note.mark is Mark.BEGAN]
-    if not began:
-        raise InputError("the probes never began", remedy="see prober.log beside the recording")
-    # a prober that is killed within its first second has left a note and no pulse
-    return min(began), max([*began, *(beat.at for beat in beats[-1:])])
 
 
 def _instances(
@@ -128,9 +124,15 @@ def _instance(
     )
 
 
-def _blind(began: int, until: int, beats: tuple[Beat, ...]) -> tuple[Span, ...]:
-    times = [began, *(beat.at for beat in beats), until]
-    return tuple((before, after) for before, after in pairwise(times) if after - before > _BLIND_AFTER)
+def _blind(starts: list[int], until: int, beats: tuple[Beat, ...]) -> tuple[Span, ...]:
+    """Return the times without a pulse: longer ones, and of any length where probing was started again."""
+    again = set(starts[1:])
+    times = sorted({*starts, *(beat.at for beat in beats), until})
+    return tuple(
+        (before, after)
+        for before, after in pairwise(times)
+        if after - before > _BLIND_AFTER or after in again
+    )
 
 
 def _cpu(beats: tuple[Beat, ...]) -> float:

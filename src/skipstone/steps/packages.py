@@ -22,6 +22,20 @@ QUIET = (
 KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
 
 
+# dpkg gives up at once where apt waits
+_CONFIGURE = """\
+limit=$(($(date +%s) + 120))
+until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
+    echo "$said"
+    case "$said" in *"frontend lock"*) ;; *) exit 1 ;; esac
+    if [ "$(date +%s)" -ge "$limit" ]; then exit 1; fi
+    sleep 5
+done
+echo "$said\""""
+
+_LOCK = "/var/lib/dpkg/lock-frontend"
+
+
 class _FromSuite(Step):
     """What both package steps know.
 
@@ -123,7 +137,7 @@ explain() {{
 }}
 trap explain EXIT
 {self._deny()}
-dpkg --configure -a --force-confdef --force-confold
+{_CONFIGURE}
 {self.apt()} {KEEP} --fix-broken install
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
@@ -146,3 +160,10 @@ find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the
     def verify(self) -> Command:
         """See that nothing is left to install and nothing is half installed."""
         return self.is_done()
+
+    def diagnose(self) -> Command:
+        """Name the process that holds dpkg's lock, if one does."""
+        return self.on_host(f"""
+holder=$(awk -v inode="$(stat --format=%i {_LOCK})" '$6 ~ ":" inode "$" {{ print $5; exit }}' /proc/locks)
+if [ -n "$holder" ]; then echo "dpkg's lock is held by: $(ps -o pid=,etime=,args= -p "$holder")"; fi
+""")
