@@ -22,9 +22,12 @@ QUIET = (
 KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
 
 
+_LOCK_PATIENCE = 120
+"""Seconds to wait for another holder of dpkg's lock."""
+
 # dpkg gives up at once where apt waits
-_CONFIGURE = """\
-limit=$(($(date +%s) + 120))
+_CONFIGURE = f"""\
+limit=$(($(date +%s) + {_LOCK_PATIENCE}))
 until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
     echo "$said"
     case "$said" in *"frontend lock"*) ;; *) exit 1 ;; esac
@@ -53,7 +56,7 @@ class _FromSuite(Step):
         return (
             f"apt-get -q -y -o Dir::Etc::SourceList={self.directory}/sources.list"
             f" -o Dir::Etc::SourceParts={self.directory}/parts -o Dir::State::Lists={self.directory}/lists"
-            " -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120"
+            f" -o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
         )
 
 
