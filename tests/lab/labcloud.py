@@ -37,7 +37,8 @@ class LabCloud:
         )
         sys.stdout.write(done.stdout)
         sys.stderr.write(done.stderr)
-        assert done.returncode in (codes or {0}), f"skipstone {arguments[0]} exited with {done.returncode}"
+        last = "\n".join((done.stderr or done.stdout).splitlines()[-12:])
+        assert done.returncode in (codes or {0}), f"{arguments[0]} exited with {done.returncode}: {last}"
         return done
 
     def on(self, host: str, script: str) -> str:

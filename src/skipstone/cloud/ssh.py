@@ -7,6 +7,7 @@ shared, so that a thousand hosts behind a bastion are one connection to it. Host
 import asyncio
 import random
 import time
+from contextlib import suppress
 
 import asyncssh
 
@@ -154,14 +155,20 @@ def _shell(host: InventoryHost) -> str:
     return "exec sudo -n /bin/sh -s" if host.sudo else "exec /bin/sh -s"
 
 
+def _feed(process: asyncssh.SSHClientProcess[bytes], script: bytes) -> None:
+    """Send a script; a program that has ended before it could read anything has said how by its exit code."""
+    with suppress(BrokenPipeError):
+        process.stdin.write(script)
+        process.stdin.write_eof()
+
+
 async def _finish(process: asyncssh.SSHClientProcess[bytes], command: Command, deadline: float) -> Outcome:
     started = time.monotonic()
     stdout, stderr = Output(), Output()
     code: int | None = None
     try:
         async with asyncio.timeout(deadline):
-            process.stdin.write(command.stdin)
-            process.stdin.write_eof()
+            _feed(process, command.stdin)
             await asyncio.gather(stdout.drain(process.stdout.read), stderr.drain(process.stderr.read))
             await process.wait_closed()
         code = process.returncode

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,23 @@ def test_one_connection_serves_many_commands_at_once(sshd: Sshd) -> None:
     outcomes = asyncio.run(many())
     assert [outcome.stdout.split()[0] for outcome in outcomes] == [str(n) for n in range(30)]
     assert len({tuple(outcome.stdout.split()[1:]) for outcome in outcomes}) == 1
+
+
+def test_a_program_that_ends_before_it_is_fed_is_not_a_lost_connection(sshd: Sshd) -> None:
+    async def block() -> None:
+        while True:  # a busy machine: what the host sends is read late, and all at once
+            time.sleep(0.1)  # noqa: ASYNC251
+            await asyncio.sleep(0)
+
+    async def busy() -> Outcome:
+        async with open_transport(sshd.inventory()) as transport:
+            blocking = asyncio.create_task(block())
+            try:
+                return await transport.run(Command("h1", "echo fine"), deadline=30)
+            finally:
+                blocking.cancel()
+
+    assert asyncio.run(busy()).stdout == "fine\n"
 
 
 def test_past_its_deadline_a_command_is_unknown_with_what_it_said(sshd: Sshd) -> None:
