@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode, InputError, PlanRefused, RunStopped
+from skipstone.errors import ExitCode, InputError, RunStopped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -176,18 +176,11 @@ class Application:
     def _rediscover(self) -> "Cloud":
         """Return the cloud as it is; raise PlanRefused where the plan was made for another state of it."""
         from skipstone.cli.apart import apart
+        from skipstone.plan.freshness import refuse_unless_fresh
 
         self.console.print("looking at the cloud as it is now")
         cloud = apart(_discovered, self.inventory)
-        if cloud.digest != self.plan.cloud_digest:
-            digests = f"the plan is for {self.plan.cloud_digest[:12]}, the cloud is {cloud.digest[:12]}"
-            unasked = [f"could not ask {problem.where}: {problem.what}" for problem in cloud.problems]
-            raise PlanRefused(
-                "the plan is stale: the cloud is not as it was when the plan was made",
-                where=self.plan.cloud,
-                evidence="\n".join([digests, *self._finished(), *unasked]),
-                remedy="discover, check and plan again; nothing was changed",
-            )
+        refuse_unless_fresh(self.plan, cloud, known=self._finished())
         return cloud
 
     def _finished(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from skipstone.cloud.document import Document
+from skipstone.cloud.fingerprint import digest_of
 from skipstone.cloud.model import Cloud
 from skipstone.errors import InputError
 
@@ -28,7 +29,7 @@ _Dumper.add_representer(str, _text)
 
 def save_cloud(cloud: Cloud, path: Path) -> None:
     """Write a Cloud, in one move, readable by its owner only: it holds no secret, but a map of the cloud."""
-    content = {"digest": cloud.digest} | cloud.model_dump(mode="json", exclude_none=True)
+    content = {"digest": digest_of(cloud)} | cloud.model_dump(mode="json", exclude_none=True)
     write_privately(path, lambda file: yaml.dump(content, file, _Dumper, sort_keys=False, width=120))
 
 
@@ -62,6 +63,6 @@ def load_cloud(path: Path) -> Cloud:
         )
     digest = data.pop("digest", None)
     cloud = document.validate(Cloud)
-    if digest is not None and digest != cloud.digest:
+    if digest is not None and digest != digest_of(cloud):
         raise document.fault("this file was edited, or written by another version", ["digest"])
     return cloud

@@ -7,8 +7,6 @@ need. Unknown is always told apart from zero or absent: what could not be asked 
 
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
-from hashlib import sha256
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -308,28 +306,3 @@ class Cloud(Fact):
     def hosts_in(self, group: str) -> tuple[Host, ...]:
         """Return the hosts of a group, in the inventory's order."""
         return tuple(host for host in self.hosts if group in host.groups)
-
-    @cached_property
-    def digest(self) -> str:
-        """Hash of what a plan depends on.
-
-        Hosts, their operating system, package versions, units, configuration, schema heads and endpoints
-        count; heartbeats, row counts, free memory and users' instances come and go, and do not. Neither do
-        files whose text is not known: keystone's keys rotate.
-        """
-        parts = [
-            self.model_dump_json(include={"name", "release", "services", "endpoints", "roles"}),
-            *(
-                host.model_dump_json(include={"name", "address", "groups", "os", "packages", "apt_sources"})
-                + "".join(f"{file.path} {file.sha256}" for file in host.config_files if file.text is not None)
-                + "".join(f"{unit.name} {unit.load} {unit.enabled}" for unit in host.units)
-                for host in self.hosts
-            ),
-            *(
-                database.model_dump_json(include={"name", "heads", "collation"})
-                for database in self.databases
-            ),
-            *(server.model_dump_json(include={"host", "version"}) for server in self.database_servers),
-            *(broker.model_dump_json(include={"host", "version"}) for broker in self.brokers),
-        ]
-        return sha256("\n".join(parts).encode()).hexdigest()

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, SerializeAsAny
 
 from skipstone.checks.finding import Finding
+from skipstone.cloud.fingerprint import Fingerprint
 from skipstone.cloud.model import Fact
 from skipstone.steps.step import Reversibility, Step
 
@@ -33,7 +34,7 @@ class Stage(Fact):
 class Plan(Fact):
     """Everything that apply needs but the credentials.
 
-    ``id`` is derived from the cloud, its digest and the target; ``cloud_digest`` is what apply compares
+    ``id`` is derived from the cloud, its digest and the target; ``fingerprint`` is what apply compares
     with a fresh discovery before it changes anything; ``endpoints`` (catalog service -> public URL)
     are what the probes and health checks ask.
     """
@@ -43,13 +44,13 @@ class Plan(Fact):
     skipstone: str
     strategy: str
     cloud: str
-    cloud_digest: str
     source: str
     target: str
     route: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     endpoints: dict[str, str] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
+    fingerprint: Fingerprint
 
     def steps(self) -> Iterator[Step]:
         """Yield every step in plan order."""

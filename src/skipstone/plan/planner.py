@@ -5,6 +5,7 @@ from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
 from skipstone.catalog.route import Route, find_route
 from skipstone.checks.finding import Finding, Severity
+from skipstone.cloud.fingerprint import digest_of, fingerprint_of
 from skipstone.cloud.model import Cloud
 from skipstone.errors import Inhibited, InputError
 from skipstone.plan.plan import Plan
@@ -43,7 +44,7 @@ def make_plan(
     route = find_route(catalog, source, target, cloud.services)
     _one_hop(route)
     _same_distribution(cloud, source, target)
-    name = f"{cloud.name}-{source.codename}-{target.version}-{cloud.digest[:8]}"
+    name = f"{cloud.name}-{source.codename}-{target.version}-{digest_of(cloud)[:8]}"
     layout = in_place.Layout(name, cloud, catalog, source, target, findings)
     roots = {service.name: layout.api_root(service) for service in layout.services}
     return Plan(
@@ -51,13 +52,13 @@ def make_plan(
         skipstone=__version__,
         strategy=strategy,
         cloud=cloud.name,
-        cloud_digest=cloud.digest,
         source=source.codename,
         target=target.codename,
         route=tuple(release.codename for release in route.releases),
         findings=findings,
         endpoints={service: root for service, root in roots.items() if root},
         stages=STRATEGIES[strategy](layout),
+        fingerprint=fingerprint_of(cloud),
     )
 
 

@@ -13,6 +13,7 @@ from skipstone.catalog import load_catalog
 from skipstone.cloud import discover as discovery
 from skipstone.cloud.api import ApiSilent, Json, NoSuchService
 from skipstone.cloud.command import Command, Outcome, Result
+from skipstone.cloud.fingerprint import differences, digest_of, fingerprint_of
 from skipstone.cloud.inventory import Group, Inventory, InventoryHost
 from skipstone.cloud.model import Asked, Cloud, Problem
 from skipstone.errors import HostUnreachable
@@ -206,9 +207,10 @@ def test_no_secret_is_in_the_cloud_wherever_it_stood(find: Any, hosts: FakeHosts
 def test_the_same_answers_give_the_same_digest(find: Any, hosts: FakeHosts) -> None:
     first = find()
     hosts.answers["cmp1", "host"] = HOST | {"clock_end": 5.0, "filesystems": []}
-    assert find().digest == first.digest
+    assert digest_of(find()) == digest_of(first)
     hosts.answers["cmp1", "host"] = HOST | {"units": []}
-    assert find().digest != first.digest
+    assert digest_of(find()) != digest_of(first)
+    assert differences(fingerprint_of(first), fingerprint_of(find())) == ["cmp1: units"]
 
 
 def test_an_unreachable_host_is_a_problem_and_asked_nothing_more(find: Any, hosts: FakeHosts) -> None:

@@ -42,7 +42,7 @@ def a_plan() -> Plan:
         skipstone="0",
         strategy="in-place",
         cloud="lab",
-        cloud_digest="0" * 64,
+        fingerprint={"cloud": {"release": "0" * 16}},
         source="zed",
         target="epoxy",
         stages=(

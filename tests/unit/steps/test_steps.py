@@ -50,7 +50,7 @@ def test_a_plan_of_every_kind_of_step_comes_back_from_its_file(tmp_path: Path) -
         skipstone="0",
         strategy="in-place",
         cloud="lab",
-        cloud_digest="0",
+        fingerprint={},
         source="zed",
         target="epoxy",
         stages=(Stage(name="stage", title="All", steps=steps),),
