@@ -175,7 +175,7 @@ class Application:
 
     def _rediscover(self) -> "Cloud":
         """Return the cloud as it is; raise PlanRefused where the plan was made for another state of it."""
-        from skipstone.cli.apart import apart
+        from skipstone.apart import apart
         from skipstone.plan.freshness import refuse_unless_fresh
 
         self.console.print("looking at the cloud as it is now")

@@ -52,7 +52,7 @@ class Measurement:
 
     def look(self, name: str) -> None:
         """Look at the cloud from outside and keep what was seen under ``name``; say so where it fails."""
-        from skipstone.cli.apart import apart
+        from skipstone.apart import apart
         from skipstone.impact.verification import save_look
 
         self.console.print("looking at the cloud from outside")

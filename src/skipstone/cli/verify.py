@@ -8,7 +8,7 @@ import click
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
-    from skipstone.impact.credentials import CloudAccess
+    from skipstone.cloud.inventory import Inventory
     from skipstone.impact.exercise import Choice
     from skipstone.impact.verification import Look, Trial, Verification
 
@@ -56,7 +56,6 @@ def verify(
     """
     from skipstone.cli.measuring import look_from_outside
     from skipstone.cloud.inventory import load_inventory
-    from skipstone.impact.credentials import CloudAccess
     from skipstone.impact.exercise import Choice
     from skipstone.impact.verification import compare, load_look, save_look
 
@@ -69,17 +68,19 @@ def verify(
         save_look(look, save)
     trials: tuple[Trial, ...] = ()
     if deep:
-        access = CloudAccess.load(inventory.cloud, inventory.clouds_file)
-        trials = _try_out(access, Choice(image, flavor, network))
+        trials = _try_out(inventory, Choice(image, flavor, network))
     if before is None and not trials:
         return _show_look(look, as_json=as_json)
     return _show(compare(before or look, look, trials), as_json=as_json)
 
 
-def _try_out(access: "CloudAccess", choice: "Choice") -> tuple["Trial", ...]:
+def _try_out(inventory: "Inventory", choice: "Choice") -> tuple["Trial", ...]:
     from skipstone.impact.exercise import exercise
 
-    return exercise(access, choice, lambda text: click.echo(f"trying: {text}", err=True))
+    def tell(text: str) -> None:
+        click.echo(f"trying: {text}", err=True)
+
+    return exercise(inventory.cloud, inventory.clouds_file, choice, tell)
 
 
 def _show_look(look: "Look", *, as_json: bool) -> int:

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with claim(options.out), Recording.create(options.out) as recording:
             spec = _read(options.spec)
-            prober = Prober(spec, recording, CloudAccess.load(spec.cloud, spec.clouds_file))
+            prober = Prober(spec, recording, CloudAccess.load_apart(spec.cloud, spec.clouds_file))
             asyncio.run(prober.clean() if options.clean else _until_told(prober))
     except SkipstoneError as fault:
         sys.stderr.write("\n".join(filter(None, (f"error: {fault}", fault.evidence, fault.remedy))) + "\n")

@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
-from skipstone.cloud.credentials import new_session, read_region
+from skipstone.apart import apart
+from skipstone.cloud.credentials import Login, read_login
 from skipstone.errors import InputError, SkipstoneError
+
+if TYPE_CHECKING:
+    from keystoneauth1.identity.base import BaseIdentityPlugin
 
 _TIMEOUT = 5.0
 _PAUSE = 5.0
@@ -107,28 +111,32 @@ class Credentials:
 
 @dataclass(frozen=True)
 class CloudAccess:
-    """One entry of ``clouds.yaml``, as openstacksdk reads it (``secure.yaml``, environment and all)."""
+    """The cloud as one entry of ``clouds.yaml`` opens it."""
 
-    region: Any
+    _login: Login
 
     @classmethod
     def load(cls, cloud: str | None, clouds_file: Path | None) -> "CloudAccess":
         """Read the entry; raise InputError where there is none."""
-        return cls(read_region(cloud, clouds_file, where=str(clouds_file or "clouds.yaml")))
+        return cls(read_login(cloud, clouds_file))
+
+    @classmethod
+    def load_apart(cls, cloud: str | None, clouds_file: Path | None) -> "CloudAccess":
+        """Do the same without openstacksdk in this process, for one that lasts as long as an upgrade."""
+        return cls(apart(read_login, cloud, clouds_file))
 
     def fetch(self) -> Token:
         """Log in; raise SkipstoneError where keystone refuses or does not answer."""
         from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
 
-        session = new_session(self.region, _TIMEOUT)
-        auth = self.region.get_auth()
+        session = self._login.new_session(_TIMEOUT)
+        auth = cast("BaseIdentityPlugin", session.auth)
         try:
-            auth.invalidate()
             access = auth.get_access(session)
         except ClientException as fault:
             raise SkipstoneError(
                 "keystone gives no token",
-                where=str(self.region.config.get("auth", {}).get("auth_url", "")),
+                where=self._login.url,
                 evidence=f"{type(fault).__name__}: {fault}",
                 remedy="check the entry of clouds.yaml with: openstack token issue",
             ) from fault
@@ -136,9 +144,7 @@ class CloudAccess:
             raise InputError(
                 "the credentials are not for a project", remedy="set project_name in clouds.yaml"
             )
-        found = access.service_catalog.get_endpoints(
-            interface="public", region_name=self.region.get_region_name() or None
-        )
+        found = access.service_catalog.get_endpoints(interface="public", region_name=self._login.region_name)
         return Token(
             access.auth_token,
             time.time(),
@@ -149,7 +155,7 @@ class CloudAccess:
 
     def tls(self) -> ssl.SSLContext | bool:
         """Return what aiohttp wants as ``ssl``, with the authorities and certificate of clouds.yaml."""
-        verify, cert = self.region.get_requests_verify_args()
+        verify, cert = self._login.verify, self._login.cert
         if not verify:
             return False
         context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)

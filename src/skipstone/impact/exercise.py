@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from skipstone.cloud.credentials import new_session
+from skipstone.cloud.credentials import new_session, read_region
 from skipstone.errors import SkipstoneError
 from skipstone.impact.clock import Clock
 from skipstone.impact.icmp import Pinger
@@ -24,14 +24,13 @@ from skipstone.impact.wire import new_http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from openstack.compute.v2.flavor import Flavor
     from openstack.compute.v2.server import Server
     from openstack.connection import Connection
     from openstack.network.v2.network import Network
     from openstack.network.v2.subnet import Subnet
-
-    from skipstone.impact.credentials import CloudAccess
 
 _CIDR = "198.18.77.0/24"  # RFC 2544's range for benchmarks: no provider network has it
 _REQUEST = 60.0
@@ -65,12 +64,18 @@ class TrialFailed(SkipstoneError):  # noqa: N818 - reads as what happened
     """One thing that was tried did not work; nothing after it was tried."""
 
 
-def exercise(access: CloudAccess, choice: Choice, tell: Callable[[str], None]) -> tuple[Trial, ...]:
-    """Try the cloud out and return every trial, with the time it took; ``tell`` hears what is tried now."""
+def exercise(
+    cloud: str | None, clouds_file: Path | None, choice: Choice, tell: Callable[[str], None]
+) -> tuple[Trial, ...]:
+    """Try out the cloud of an entry of clouds.yaml, and return every trial with the time it took.
+
+    ``tell`` hears what is tried now. Raise InventoryError where there are no usable credentials.
+    """
     from openstack.connection import Connection  # noqa: PLC0415 - half a second that --help must not pay
 
-    session = new_session(access.region, _REQUEST)
-    trying = _Trying(Connection(config=access.region, session=session), choice, tell)
+    region = read_region(cloud, clouds_file)
+    connection = Connection(config=region, session=new_session(region, _REQUEST))
+    trying = _Trying(connection, choice, tell)
     with ExitStack() as things:
         try:
             trying.all(things)

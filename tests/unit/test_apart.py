@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from skipstone.cli.apart import apart
+from skipstone.apart import apart
 from skipstone.errors import HostUnreachable
 
 
