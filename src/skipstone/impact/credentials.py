@@ -11,14 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 from skipstone.apart import apart
 from skipstone.cloud.credentials import Login, read_login
 from skipstone.errors import InputError, SkipstoneError
-
-if TYPE_CHECKING:
-    from keystoneauth1.identity.base import BaseIdentityPlugin
 
 _TIMEOUT = 5.0
 _PAUSE = 5.0
@@ -130,7 +127,7 @@ class CloudAccess:
         from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
 
         session = self._login.new_session(_TIMEOUT)
-        auth = cast("BaseIdentityPlugin", session.auth)
+        auth: Any = session.auth  # keystone's plugins have more than their base class says
         try:
             access = auth.get_access(session)
         except ClientException as fault:
