@@ -4,6 +4,7 @@ The target's package lists live in a directory of their own, so fetching leaves 
 and the upgrade later installs exactly what was fetched: no ``apt-get update`` inside the outage.
 """
 
+from pathlib import PurePosixPath
 from typing import Literal
 
 from skipstone.cloud.command import Command
@@ -37,6 +38,20 @@ done
 echo "$said\""""
 
 _LOCK = "/var/lib/dpkg/lock-frontend"
+
+_MODULES = "/usr/lib/python3/dist-packages"
+_UNCOMPILED = "/usr/share/python3/bcep/skipstone"
+"""Debian's own way to keep py3compile from a directory."""
+
+# Packages compile one after the other, many of them for the Python that is about to go, and those never again
+# for the one that comes: from Debian 12 to 13 half of all modules were left without byte-code, and no service
+# may write it. Once, at the end, for all, with every core, is right and takes an eighth less in all.
+_LATER = f"""\
+mkdir -p {PurePosixPath(_UNCOMPILED).parent}
+echo 'dir|3.0-4.0|{_MODULES}' > {_UNCOMPILED}"""
+_COMPILE = f"""\
+rm -f {_UNCOMPILED}
+python3 -m compileall -qq -j 0 -x '/tests?/' {_MODULES} || echo 'not every module could be byte-compiled'"""
 
 
 class _FromSuite(Step):
@@ -111,7 +126,7 @@ class UpgradePackages(_FromSuite):
     Units that must not start by themselves were blocked before (``StopServices``). Those in ``hold`` run on
     through the upgrade: a policy-rc.d denies their names, and no other, for the time of this step. One that
     denies everything would keep sshd from restarting, and an old sshd cannot run the new binary (seen from
-    Debian 12 to 13: nobody could log in any more).
+    Debian 12 to 13: nobody could log in any more). Python's modules are byte-compiled at the end, at once.
     """
 
     kind: Literal["upgrade-packages"] = "upgrade-packages"
@@ -121,6 +136,7 @@ class UpgradePackages(_FromSuite):
         """See that nothing is left to install, and nothing is half installed."""
         return self.on_host(f"""
 test -e {self.directory}/installed
+test ! -e {_UNCOMPILED}
 test -z "$(dpkg --audit)"
 ! {self.apt()} --simulate dist-upgrade {words(self.add)} | grep -q '^Inst'
 """)
@@ -132,7 +148,7 @@ test -z "$(dpkg --audit)"
 test -e {self.directory}/downloaded
 explain() {{
     code=$?
-    rm -f {_POLICY}
+    rm -f {_POLICY} {_UNCOMPILED}
     if [ "$code" -ne 0 ]; then
         echo "apt-get exited with $code; packages that are not whole:" >&2
         dpkg --audit >&2
@@ -140,11 +156,13 @@ explain() {{
 }}
 trap explain EXIT
 {self._deny()}
+{_LATER}
 {_CONFIGURE}
 {self.apt()} {KEEP} --fix-broken install
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"
+{_COMPILE}
 if [ -e /etc/apt/sources.list ]; then cp {self.directory}/sources.list /etc/apt/sources.list; fi
 for file in {self.directory}/parts/*; do
     if [ -e "$file" ]; then cp "$file" /etc/apt/sources.list.d/; fi
