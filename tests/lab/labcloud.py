@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -50,6 +52,20 @@ class LabCloud:
             check=True,
             timeout=120,
         ).stdout.strip()
+
+    @contextmanager
+    def apt_locked(self, host: str) -> Iterator[None]:
+        """Let somebody else hold dpkg's lock on a host."""
+        unit = "skipstone-test-lock"
+        hold = (
+            "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w');"
+            "fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(3600)"
+        )
+        self.on(host, f'systemd-run -q --collect -u {unit} python3 -c "{hold}"; sleep 1')
+        try:
+            yield
+        finally:
+            self.on(host, f"systemctl stop {unit}")
 
     def openstack(self, *arguments: str) -> str:
         """Run the ``openstack`` command and return what it prints."""

@@ -176,14 +176,7 @@ def test_a_half_configured_package(lab: LabCloud, tmp_path: Path) -> None:
 
 
 def test_someone_else_holds_apts_lock(lab: LabCloud, tmp_path: Path) -> None:
-    hold = (
-        "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w');"
-        "fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(300)"
-    )
-    unit = "skipstone-test-lock"
-    with broken(
-        lab, "cmp1", f'systemd-run --collect -u {unit} python3 -c "{hold}"; sleep 1', f"systemctl stop {unit}"
-    ):
+    with lab.apt_locked("cmp1"):
         cloud = discovered(lab, lab.inventory, tmp_path / "cloud.yaml", {0})
     assert "lock-frontend" in (cloud.host("cmp1").apt_lock_holder or "")
 

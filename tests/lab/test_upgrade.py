@@ -49,10 +49,6 @@ class PingLog:
         return max(later - earlier for earlier, later in pairwise(times))
 
 
-HOLD_LOCK = (
-    "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w');"
-    "fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(3600)"
-)
 INI = "/etc/cinder/cinder-api-uwsgi.ini"
 
 
@@ -104,12 +100,8 @@ class Upgrade:
             self.lab.on("ctl1", f"cp /root/cinder-api-uwsgi.ini {INI}; systemctl restart cinder-api")
 
     def find_apt_locked(self) -> str:
-        unit = "skipstone-test-lock"
-        self.lab.on("cmp1", f'systemd-run -q --collect -u {unit} python3 -c "{HOLD_LOCK}"')
-        try:
+        with self.lab.apt_locked("cmp1"):
             return self.apply(code=4)
-        finally:
-            self.lab.on("cmp1", f"systemctl stop {unit}")
 
 
 @pytest.fixture(scope="module")
