@@ -9,7 +9,7 @@ from typing import Any
 
 import dbos  # noqa: F401 - imported once, by the server that the processes are forked from
 
-from skipstone.cli.apply import Application
+from skipstone.cli.application import Application
 from skipstone.cli.main import main
 from skipstone.cloud.command import OPERATOR
 from skipstone.plan.plan import Plan

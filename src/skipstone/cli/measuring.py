@@ -61,6 +61,10 @@ class Measurement:
         except SkipstoneError as error:
             self.console.print(f"[yellow]not seen from outside:[/] {error}; {error.remedy}")
 
+    async def figures(self) -> list[str]:
+        """Return what users have felt so far, for whoever decides at a gate."""
+        return await asyncio.to_thread(felt_so_far, self.directory.impact)
+
     def report(self) -> tuple[Path, Path]:
         """Print what users felt, and write the report as a page and as data; return their paths."""
         from skipstone.views.page import write_page
@@ -73,6 +77,25 @@ class Measurement:
         write_json(found, data)
         self.console.print(show_summary(found))
         return page, data
+
+
+def felt_so_far(recording: Path) -> list[str]:
+    """Return a line for what APIs and one for what instances have shown of the upgrade."""
+    from skipstone.impact.measurement import measure
+    from skipstone.views.duration import duration
+
+    found = measure(recording)
+    longest: dict[str, float] = {}
+    for stream in found.apis:
+        longest[stream.name] = max(stream.longest, longest.get(stream.name, 0))
+    out = [f"{name} {duration(round(seconds))}" for name, seconds in longest.items() if seconds >= 1]
+    gaps = [one.ping.longest_gap for one in found.instances if one.ping]
+    rebooted = [one.name for one in found.instances if one.rebooted]
+    lines = [f"longest outage of each API so far: {', '.join(out) or 'none'}"]
+    if gaps:
+        reboots = f"rebooted: {', '.join(rebooted)}" if rebooted else "none rebooted"
+        lines.append(f"{len(gaps)} instances: {reboots}, longest gap {max(gaps):.1f} s")
+    return lines
 
 
 def look_from_outside(inventory: "Inventory") -> "Look":

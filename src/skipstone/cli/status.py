@@ -1,6 +1,7 @@
 """``skipstone status`` and ``skipstone log``: where a run stands, and what it did."""
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,8 @@ from skipstone.errors import ExitCode
 if TYPE_CHECKING:
     from skipstone.run.runview import RunView
     from skipstone.settings import Settings
+
+WATCH_PAUSE = 0.5
 
 RUN = click.argument("run", required=False)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -65,12 +68,36 @@ def log(run: str | None, step: str | None, *, as_json: bool) -> int:
     return ExitCode.DONE
 
 
+@click.command(epilog="\b\nExample:\n  skipstone watch")
+@RUN
+def watch(run: str | None) -> int:
+    """Follow RUN until it ends, stops or loses its process. Ctrl-C ends the watching, not the run."""
+    from skipstone.run.directory import find_run
+    from skipstone.run.journal import read_events
+    from skipstone.run.runview import Fold
+    from skipstone.settings import load_settings
+    from skipstone.views.progress import run_picture, shown_progress, terminal
+
+    settings = load_settings()
+    directory, console, fold = find_run(settings.runs, run), terminal(), Fold()
+    with shown_progress(console) as progress:
+        while True:
+            alive = not is_interrupted(settings, fold.view)
+            for event in read_events(directory.journal, after=fold.view.last_seq):
+                fold.add(event)
+                progress.hear(event, fold)
+            if not (fold.state.at_work and alive):
+                break
+            time.sleep(WATCH_PAUSE)
+    console.print(run_picture(fold.view, interrupted=is_interrupted(settings, fold.view)))
+    return ExitCode.DONE
+
+
 def is_interrupted(settings: "Settings", view: "RunView") -> bool:
     """Return whether a run that its journal calls going on has lost its process."""
     from skipstone.run.lock import holder_of
-    from skipstone.run.state import RunState
 
-    if view.state not in {RunState.RUNNING, RunState.STOPPING}:
+    if not view.state.at_work:
         return False
     holder = holder_of(settings.locks, view.cloud)
     return holder is None or holder.run != view.run

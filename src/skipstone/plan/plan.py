@@ -14,6 +14,9 @@ from skipstone.cloud.fingerprint import Fingerprint
 from skipstone.cloud.model import Fact
 from skipstone.steps.step import Reversibility, Step
 
+GATE_EXPIRES = 2 * 3600
+"""Seconds for which an approval is waited for: what it is based on grows old."""
+
 
 class Stage(Fact):
     """A group of steps; stages follow one another, steps inside run as their ``needs`` allow."""
@@ -29,6 +32,15 @@ class Stage(Fact):
         for step in self.steps:
             ends[step.id] = step.estimate + max((ends[need] for need in step.needs), default=0)
         return max(ends.values(), default=0)
+
+
+class Gate(Fact):
+    """A stop for a person, before a stage; unanswered for ``expires`` seconds, the run pauses there."""
+
+    id: str
+    title: str
+    before: str
+    expires: int = GATE_EXPIRES
 
 
 class Plan(Fact):
@@ -50,6 +62,7 @@ class Plan(Fact):
     findings: tuple[Finding, ...] = ()
     endpoints: dict[str, str] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
+    gates: tuple[Gate, ...] = ()
     fingerprint: Fingerprint
 
     def steps(self) -> Iterator[Step]:

@@ -47,6 +47,7 @@ def make_plan(
     name = f"{cloud.name}-{source.codename}-{target.version}-{digest_of(cloud)[:8]}"
     layout = in_place.Layout(name, cloud, catalog, source, target, findings)
     roots = {service.name: layout.api_root(service) for service in layout.services}
+    stages = STRATEGIES[strategy](layout)
     return Plan(
         id=name,
         skipstone=__version__,
@@ -57,7 +58,8 @@ def make_plan(
         route=tuple(release.codename for release in route.releases),
         findings=findings,
         endpoints={service: root for service, root in roots.items() if root},
-        stages=STRATEGIES[strategy](layout),
+        stages=stages,
+        gates=in_place.gates(stages),
         fingerprint=fingerprint_of(cloud),
     )
 

@@ -2,21 +2,32 @@
 
 ::
 
-    RUN/journal.db   the journal: the only truth     RUN/jobs/     jobs of the operator's machine
-        engine.db    the engine's own database           impact/   what the probes have measured
+    RUN/journal.db   the journal: the only truth     RUN/jobs/        jobs of the operator's machine
+        engine.db    the engine's own database           impact/      what the probes have measured
+        plan.yaml    the plan                            decisions/   what was said at gates
+        origin.json  what else resume needs
 """
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan
-from skipstone.plan.planfile import plan_digest
+from skipstone.plan.planfile import plan_digest, save_plan
 from skipstone.run.journal import read_view
 from skipstone.run.name import escaped
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run was begun with, beside its plan: the inventory's path, and whether it is measured."""
+
+    inventory: str
+    measure: bool
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,29 @@ class RunDirectory:
     def journal(self) -> Path:
         """The journal's file."""
         return self.path / "journal.db"
+
+    @property
+    def plan(self) -> Path:
+        """The file of the run's plan."""
+        return self.path / "plan.yaml"
+
+    def create(self, plan: Plan, origin: Origin) -> None:
+        """Make the directory, with what ``resume`` needs to go on with the run."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        save_plan(plan, self.plan)
+        (self.path / "origin.json").write_text(json.dumps(asdict(origin)))
+
+    def origin(self) -> Origin:
+        """Return what the run was begun with; raise InputError where that is not known."""
+        try:
+            return Origin(**json.loads((self.path / "origin.json").read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                "what this run was begun with is not known",
+                where=str(self.path),
+                evidence=str(error),
+                remedy="go on with `skipstone apply PLAN -i INVENTORY`",
+            ) from error
 
     @property
     def engine(self) -> Path:
@@ -106,7 +140,7 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     if not last.begun:
         return last
     view = last.view()
-    if view.state is RunState.DONE:
+    if view.state.over:
         return new
     _expect_same(view, plan, last)
     return last

@@ -46,7 +46,7 @@ class Executor:
         self._stopping = stopping
 
     async def carry_out(self, step: Step) -> StepState:
-        """Go on with a step until it is DONE or FAILED, or its host has been silent for too long.
+        """Go on with a step until it is DONE, SKIPPED or FAILED, or its host has been silent for too long.
 
         After silence the attempt stays open (UNKNOWN, or ENDED where only the verification is missing), and
         the next call goes on with it. Raise RunStopped where the journal cannot be written.
@@ -60,7 +60,7 @@ class Executor:
         return state
 
     async def _attempt(self, step: Step) -> StepState:
-        if not self._entry(step).state.open and self._entry(step).state is not StepState.DONE:
+        if not self._entry(step).state.open and not self._entry(step).state.passed:
             await self._begin(step)
         if self._entry(step).state in {StepState.INTENDED, StepState.RUNNING, StepState.UNKNOWN}:
             await self._see_job_through(step)

@@ -15,19 +15,21 @@ from skipstone.plan.planfile import plan_digest
 from skipstone.run.directory import RunDirectory
 from skipstone.run.engine import Engine
 from skipstone.run.executor import Executor
+from skipstone.run.gatekeeper import Consent, Figures, Gatekeeper, no_figures
 from skipstone.run.job import JOBS, Job
 from skipstone.run.journal import Journal
 from skipstone.run.question import Asker, Patience
 from skipstone.run.runview import RunView
 from skipstone.run.schedule import Ending, Node
-from skipstone.run.state import Kind, RunState
+from skipstone.run.state import Kind, RunState, StepState
 from skipstone.steps.step import Step
 
 
 class Runner:
     """Carries out one run of a plan; one process does so at a time, which the cloud's lock sees to.
 
-    ``token`` is that lock's; ``host_jobs`` is where hosts keep the jobs' directories.
+    ``token`` is that lock's; ``host_jobs`` is where hosts keep the jobs' directories; ``consent`` is what the
+    operator has approved beforehand, and ``figures`` gives lines on what users have felt so far.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Runner:
         transport: Transport,
         token: int,
         steps_at_once: int,
+        consent: Consent = Consent(),  # noqa: B008 - frozen
+        figures: Figures = no_figures,
         patience: Patience = Patience(),  # noqa: B008 - frozen
         host_jobs: PurePosixPath = JOBS,
     ) -> None:
@@ -51,9 +55,13 @@ class Runner:
         self._steps_at_once = steps_at_once
         self._host_jobs = host_jobs
         self._steps = {step.id: step for step in plan.steps()}
+        self._gates = {f"gate:{gate.id}": gate for gate in plan.gates}
         self._stopping = False
         self._executor = Executor(
             journal, Asker(transport, patience), make_job=self._job, stopping=lambda: self._stopping
+        )
+        self._gatekeeper = Gatekeeper(
+            plan, directory, journal, consent=consent, stopping=lambda: self._stopping, figures=figures
         )
 
     async def run(self, *, until: str | None = None) -> RunView:
@@ -67,16 +75,22 @@ class Runner:
         ending = await self._engine.drive(
             f"{self._directory.run}:{self._token}",
             stages,
-            lambda name: self._executor.carry_out(self._steps[name]),
+            self._carry_out,
             stopping=lambda: self._stopping,
             at_once=self._steps_at_once,
         )
         self._end(ending, until)
         return self._journal.view
 
+    async def _carry_out(self, name: str) -> StepState:
+        """Carry out a step, or ask at a gate: a stage of its own, which passes or stays pending."""
+        if gate := self._gates.get(name):
+            return StepState.DONE if await self._gatekeeper.passed(gate) else StepState.PENDING
+        return await self._executor.carry_out(self._steps[name])
+
     def ask_stop(self) -> None:
         """Let the running steps come to their end, and begin no other."""
-        if self._journal.state in {RunState.RUNNING, RunState.STOPPING}:
+        if self._journal.state.at_work:
             self._journal.append(Kind.STOP_ASKED)
         self._stopping = True
 
@@ -97,10 +111,12 @@ class Runner:
 
     def _end(self, ending: Ending, until: str | None) -> None:
         view = self._journal.view
-        if ending is Ending.FAILED:
+        if not view.state.at_work:
+            return  # stopped at a gate, which has said why
+        if ending is Ending.FAILED and view.failed:
             step = view.failed[0]
             self._journal.append(Kind.RUN_FAILED, reason=f"{step.id} on {step.host}: {step.error}")
-        elif ending is Ending.STOPPED:
+        elif ending is not Ending.DONE:
             self._journal.append(Kind.RUN_STOPPED, reason="the operator asked for it")
         elif view.remaining:
             self._journal.append(Kind.RUN_STOPPED, reason=f"stage {until} is done, and no more was asked for")
@@ -110,7 +126,11 @@ class Runner:
     def _stages(self, until: str | None) -> list[list[Node]]:
         names = [stage.name for stage in self._plan.stages]
         last = len(names) if until is None else names.index(until) + 1
-        return [[Node(step.id, step.needs) for step in stage.steps] for stage in self._plan.stages[:last]]
+        found: list[list[Node]] = []
+        for stage in self._plan.stages[:last]:
+            found += [[Node(name, ())] for name, gate in self._gates.items() if gate.before == stage.name]
+            found.append([Node(step.id, step.needs) for step in stage.steps])
+        return found
 
     def _job(self, step: Step, attempt: int) -> Job:
         here = step.apply().host == OPERATOR

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from skipstone.run.state import Kind, RunState, StepState, next_run_state, next_step_state
+from skipstone.run.state import GateState, Kind, RunState, StepState, next_run_state, next_step_state
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class StepView:
     """Where one step stands; times are UTC, ``estimate`` and ``deadline`` seconds.
 
     ``offset`` is how many bytes of the present attempt's output are in the journal; ``taken`` says that
-    the host is known to have taken the present attempt's job.
+    the host is known to have taken the present attempt's job. ``who`` said to skip it, and ``why``.
     """
 
     id: str
@@ -53,6 +53,29 @@ class StepView:
     error: str = ""
     evidence: str = ""
     remedy: str = ""
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class GateView:
+    """Where one gate stands that the run has come to.
+
+    ``opened`` is the number of the event that opened it, which a decision names; ``basis`` the lines that the
+    decision is based on; ``who`` and ``why`` are the decision's.
+    """
+
+    id: str
+    title: str
+    stage: str
+    opened: int
+    opened_at: datetime
+    expires: datetime
+    basis: tuple[str, ...]
+    state: GateState = GateState.OPEN
+    who: str = ""
+    why: str = ""
+    decided: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,7 @@ class StageView:
         for state in (StepState.FAILED, StepState.UNKNOWN):
             if state in states:
                 return state
-        if states <= {StepState.DONE}:
+        if all(state.passed for state in states):
             return StepState.DONE
         return StepState.PENDING if states == {StepState.PENDING} else StepState.RUNNING
 
@@ -121,6 +144,25 @@ class RunView:
     last_seq: int = 0
     last_time: datetime | None = None
     stages: tuple[StageView, ...] = ()
+    gates: tuple[GateView, ...] = ()
+
+    def gate(self, name: str) -> GateView | None:
+        """Return where a gate stands, or None where the run has not come to it."""
+        return next((gate for gate in self.gates if gate.id == name), None)
+
+    @property
+    def refusing_gate(self) -> GateView | None:
+        """The gate that stopped the run, by a no or by its expiry, or None."""
+        last = self.gates[-1] if self.gates else None
+        refused = last is not None and last.state in {GateState.REJECTED, GateState.EXPIRED}
+        return last if refused and self.state is RunState.STOPPED else None
+
+    @property
+    def open_gate(self) -> GateView | None:
+        """The gate that the run waits at, or None."""
+        if self.state is not RunState.WAITING:
+            return None
+        return next((gate for gate in self.gates if gate.state is GateState.OPEN), None)
 
     def steps(self) -> Iterable[StepView]:
         """Yield every step in plan order."""
@@ -134,12 +176,12 @@ class RunView:
     @property
     def failed(self) -> tuple[StepView, ...]:
         """The steps that an operator must look at."""
-        return tuple(step for step in self.steps() if step.error and step.state is not StepState.DONE)
+        return tuple(step for step in self.steps() if step.error and not step.state.passed)
 
     @property
     def remaining(self) -> tuple[StepView, ...]:
-        """The steps that are not done."""
-        return tuple(step for step in self.steps() if step.state is not StepState.DONE)
+        """The steps that are neither done nor skipped."""
+        return tuple(step for step in self.steps() if not step.state.passed)
 
 
 @dataclass
@@ -194,8 +236,12 @@ class Fold:
             }
         if event.kind is Kind.RUN_STARTED:
             changes |= {"began": event.time} | self._read_plan(facts)
-        if event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}:
-            changes |= {"ended": event.time, "worked": self._run.elapsed(event.time), "sitting_began": None}
+        if event.kind in _GATE_STATES:
+            changes["gates"] = _with_gate(self._run.gates, event)
+        if not move.to.at_work:
+            until = self._run.last_time if event.kind is Kind.RUN_ABORTED else event.time
+            worked = self._run.elapsed(until or event.time)
+            changes |= {"ended": event.time, "worked": worked, "sitting_began": None}
         self._run = replace(self._run, **changes)
 
     def _read_plan(self, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,6 +257,33 @@ class Fold:
             "plan_id": plan["id"],
             **{name: plan[name] for name in ("cloud", "source", "target", "point_of_no_return", "estimate")},
         }
+
+
+_GATE_STATES = {
+    Kind.GATE_OPENED: GateState.OPEN,
+    Kind.GATE_APPROVED: GateState.APPROVED,
+    Kind.GATE_REJECTED: GateState.REJECTED,
+    Kind.GATE_EXPIRED: GateState.EXPIRED,
+}
+
+
+def _with_gate(gates: tuple[GateView, ...], event: Event) -> tuple[GateView, ...]:
+    """Return the gates after an event of one of them; a gate that is opened again begins anew."""
+    facts, others = event.payload, tuple(gate for gate in gates if gate.id != event.payload["gate"])
+    if event.kind is Kind.GATE_OPENED:
+        opened = GateView(
+            id=facts["gate"],
+            title=facts["title"],
+            stage=facts["stage"],
+            opened=event.seq,
+            opened_at=event.time,
+            expires=datetime.fromisoformat(facts["expires"]),
+            basis=tuple(facts["basis"]),
+        )
+        return (*others, opened)
+    before = next(gate for gate in gates if gate.id == facts["gate"])
+    decision = {"who": facts.get("who", ""), "why": facts.get("why", ""), "decided": event.time}
+    return (*others, replace(before, state=_GATE_STATES[event.kind], **decision))
 
 
 def fold(events: Iterable[Event]) -> RunView:
@@ -238,8 +311,8 @@ def _changes(step: StepView, event: Event) -> dict[str, Any]:
             changes = {"taken": True} | _NO_ERROR
         case Kind.OUTPUT:
             changes = {"offset": facts["offset"], "last_line": _last_line(facts["text"]) or step.last_line}
-        case Kind.OUTCOME:
-            changes = {name: facts[name] for name in ("code", "seconds", "rebooted")}
+        case Kind.OUTCOME | Kind.SKIPPED:
+            changes = {name: facts[name] for name in _PLAIN_FACTS[event.kind]}
         case Kind.NOTHING_TO_DO | Kind.VERIFIED:
             changes = began | {"ended": event.time} | _NO_ERROR
         case Kind.FAILURE:
@@ -249,6 +322,7 @@ def _changes(step: StepView, event: Event) -> dict[str, Any]:
     return changes
 
 
+_PLAIN_FACTS = {Kind.OUTCOME: ("code", "seconds", "rebooted"), Kind.SKIPPED: ("who", "why")}
 _NO_ERROR: dict[str, Any] = {"error": "", "evidence": "", "remedy": ""}
 _CLEARED: dict[str, Any] = {
     "taken": False,

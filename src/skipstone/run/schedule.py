@@ -40,7 +40,7 @@ async def carry_out_stages(
     """Carry out stages, at most ``at_once`` steps at a time, and say how that ended.
 
     ``on_stage`` is called as a stage begins and returns what carries out one of its steps. After a step
-    that does not end DONE, or once ``stopping()``, no step begins, and those that run come to their end.
+    that does not pass, or once ``stopping()``, no step begins, and those that run come to their end.
     """
     for stage in stages:
         ending = await _carry_out_stage(stage, on_stage(stage), stopping, at_once)
@@ -68,7 +68,7 @@ async def _carry_out_stage(
             over, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in over:
                 name = running.pop(task)
-                if task.result() is StepState.DONE:
+                if task.result().passed:
                     order.done(name)
                 else:
                     failed = True

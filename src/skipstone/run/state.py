@@ -18,6 +18,11 @@ class Kind(StrEnum):
     RUN_DONE = "run-done"
     RUN_FAILED = "run-failed"
     RUN_STOPPED = "run-stopped"
+    RUN_ABORTED = "run-aborted"
+    GATE_OPENED = "gate-opened"
+    GATE_APPROVED = "gate-approved"
+    GATE_REJECTED = "gate-rejected"
+    GATE_EXPIRED = "gate-expired"
     NOTHING_TO_DO = "nothing-to-do"
     INTENT = "intent"
     SUBMITTED = "submitted"
@@ -26,6 +31,7 @@ class Kind(StrEnum):
     OUTCOME = "outcome"
     VERIFIED = "verified"
     FAILURE = "failure"
+    SKIPPED = "skipped"
 
 
 class StepState(StrEnum):
@@ -38,6 +44,12 @@ class StepState(StrEnum):
     ENDED = "ended"
     DONE = "done"
     FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run goes on from here: it is done, or a person said to go on without it."""
+        return self in {StepState.DONE, StepState.SKIPPED}
 
     @property
     def open(self) -> bool:
@@ -53,10 +65,31 @@ class RunState(StrEnum):
 
     NEW = "new"
     RUNNING = "running"
+    WAITING = "waiting"
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
     DONE = "done"
+    ABORTED = "aborted"
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a process works on the run, unless it has died."""
+        return self in {RunState.RUNNING, RunState.WAITING, RunState.STOPPING}
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can follow: the plan, applied again, is another run."""
+        return self in {RunState.DONE, RunState.ABORTED}
+
+
+class GateState(StrEnum):
+    """Where a gate stands that the run has come to."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
 
 
 class StepMove(NamedTuple):
@@ -98,11 +131,18 @@ STEP_MOVES: dict[tuple[StepState, Kind], StepMove] = {
     (StepState.FAILED, Kind.NOTHING_TO_DO): StepMove(StepState.DONE, "a failed attempt left nothing to do"),
     (StepState.FAILED, Kind.INTENT): StepMove(StepState.INTENDED, "a new attempt, after a known outcome"),
     (StepState.FAILED, Kind.FAILURE): StepMove(StepState.FAILED, "the host could not be asked; nothing ran"),
+    (StepState.FAILED, Kind.SKIPPED): StepMove(StepState.SKIPPED, "a person said to go on without it"),
 }
 
 RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
     (RunState.NEW, Kind.RUN_STARTED): RunMove(RunState.RUNNING, "a plan is carried out for the first time"),
     (RunState.RUNNING, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the earlier process died"),
+    (RunState.RUNNING, Kind.GATE_OPENED): RunMove(RunState.WAITING, "a person is asked"),
+    (RunState.WAITING, Kind.GATE_APPROVED): RunMove(RunState.RUNNING, "a person has approved"),
+    (RunState.WAITING, Kind.GATE_REJECTED): RunMove(RunState.STOPPED, "a person has said no"),
+    (RunState.WAITING, Kind.GATE_EXPIRED): RunMove(RunState.STOPPED, "nobody has approved in time"),
+    (RunState.WAITING, Kind.STOP_ASKED): RunMove(RunState.STOPPING, "nothing runs, nothing begins"),
+    (RunState.WAITING, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the earlier process died, waiting"),
     (RunState.RUNNING, Kind.STOP_ASKED): RunMove(RunState.STOPPING, "running steps end, none begins"),
     (RunState.RUNNING, Kind.RUN_DONE): RunMove(RunState.DONE, "every step is done"),
     (RunState.RUNNING, Kind.RUN_FAILED): RunMove(RunState.FAILED, "a step failed"),
@@ -116,6 +156,16 @@ RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
     (RunState.STOPPING, Kind.RUN_DONE): RunMove(RunState.DONE, "the last step ended while stopping"),
     (RunState.STOPPED, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the operator goes on"),
     (RunState.FAILED, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the operator goes on after a failure"),
+    **{
+        (state, Kind.RUN_ABORTED): RunMove(RunState.ABORTED, "the operator has given it up")
+        for state in (
+            RunState.STOPPED,
+            RunState.FAILED,
+            RunState.RUNNING,
+            RunState.WAITING,
+            RunState.STOPPING,
+        )
+    },
 }
 
 

@@ -4,7 +4,7 @@ A unit that systemd calls active can serve nothing (nova-api without an applicat
 everything), so starting is followed by a step that asks the API.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from skipstone.cloud.command import OPERATOR, Command
 from skipstone.steps.shell import block, blocked, last_words, quote, unblock, words
@@ -74,6 +74,8 @@ class WaitForApi(Step):
     ``units`` on ``server`` are what serves it; where it does not answer, their last words tell why.
     """
 
+    skippable: ClassVar[str] = "it only looks"
+
     kind: Literal["wait-for-api"] = "wait-for-api"
     host: str = OPERATOR
     url: str
@@ -109,6 +111,8 @@ echo "{self.url} answers $status"
 class AskApi(Step):
     """Read something from an API with the operator's credentials: its application and database both work."""
 
+    skippable: ClassVar[str] = "it only looks"
+
     kind: Literal["ask-api"] = "ask-api"
     host: str = OPERATOR
     command: str
@@ -131,6 +135,8 @@ class WaitForAgents(Step):
     ``list_command`` is the ``openstack`` command that prints one line per agent; ``lines`` are the lines
     that it prints when all are alive.
     """
+
+    skippable: ClassVar[str] = "it only looks"
 
     kind: Literal["wait-for-agents"] = "wait-for-agents"
     host: str = OPERATOR

@@ -6,6 +6,7 @@ can run the very same text by hand from the runbook.
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
 from skipstone.cloud.command import Command
 from skipstone.cloud.model import Fact
@@ -33,8 +34,11 @@ class Step(Fact):
 
     ``needs`` are ids of steps of the same stage that come first (stages are one after the other).
     ``deadline`` and ``estimate`` are seconds. ``transient`` says that a failure may pass by itself, so that
-    the engine may try again with back-off: never true of a step that migrates a database.
+    the engine may try again with back-off: never true of a step that migrates a database. ``skippable`` says
+    why a run may go on without it where a person asks for that; empty, it may not.
     """
+
+    skippable: ClassVar[str] = ""
 
     id: str
     title: str

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from skipstone.run.runview import Event, Fold, RunView, StageView, StepView
+from skipstone.run.runview import Event, Fold, GateView, RunView, StageView, StepView
 from skipstone.run.state import Kind, RunState, StepState
 from skipstone.views.duration import duration
 
@@ -23,12 +23,15 @@ MARKS = {
     StepState.ENDED: ("▸", "cyan"),
     StepState.DONE: ("✓", "green"),
     StepState.FAILED: ("✗", "bold red"),
+    StepState.SKIPPED: ("↷", "yellow"),
 }
 STYLES = {
     RunState.DONE: "bold green",
     RunState.FAILED: "bold red",
     RunState.STOPPED: "bold yellow",
     RunState.STOPPING: "bold yellow",
+    RunState.WAITING: "bold magenta",
+    RunState.ABORTED: "bold red",
 }
 SHOWN_STEPS = 12
 """More running steps than this are counted, not listed."""
@@ -57,6 +60,8 @@ def run_picture(view: RunView, *, interrupted: bool = False, trouble: bool = Tru
     for stage in view.stages:
         _add_stage(table, stage, now)
     parts.append(table)
+    if view.open_gate:
+        parts.append(_gate(view.open_gate, now))
     if trouble:
         parts.extend(_trouble(step) for step in view.failed)
     return Group(*parts)
@@ -94,6 +99,9 @@ def event_lines(event: Event, titles: dict[str, str], *, full: bool) -> list[str
         lines += _indented(event.payload["text"])
     elif event.kind is Kind.INTENT and full:
         lines += _indented(event.payload["script"], "$ ")
+    elif event.kind is Kind.GATE_OPENED:
+        lines += _indented("\n".join(event.payload["basis"]), "| ")
+        lines += [f"          -> {_answers(event.payload['gate'])}"]
     elif event.kind in {Kind.FAILURE, Kind.NO_ANSWER}:
         lines += _indented(event.payload["evidence"], "| ")
         lines += [f"          -> {event.payload['remedy']}"]
@@ -147,6 +155,11 @@ _TEXTS = {
     Kind.RUN_DONE: "run done",
     Kind.RUN_FAILED: "run failed: {reason}",
     Kind.RUN_STOPPED: "run stopped: {reason}",
+    Kind.RUN_ABORTED: "run aborted by {who}: {why}",
+    Kind.GATE_OPENED: "GATE {gate}: {title}; open until {expires}",
+    Kind.GATE_APPROVED: "gate {gate} approved by {who}: {why}",
+    Kind.GATE_REJECTED: "gate {gate} rejected by {who}: {why}",
+    Kind.GATE_EXPIRED: "gate {gate}: nobody has approved it in time",
     Kind.NOTHING_TO_DO: "{title}: done already",
     Kind.INTENT: "{title} (on {host})",
     Kind.SUBMITTED: "",
@@ -155,17 +168,18 @@ _TEXTS = {
     Kind.OUTCOME: "",
     Kind.VERIFIED: "done",
     Kind.FAILURE: "FAILED: {what}",
+    Kind.SKIPPED: "skipped by {who}: {why}",
 }
 
 
 def _headline(view: RunView, now: datetime, *, interrupted: bool) -> Text:
     state = "interrupted" if interrupted else str(view.state)
     spent = view.elapsed(now)
-    done = sum(step.state is StepState.DONE for step in view.steps())
+    done = sum(step.state.passed for step in view.steps())
     count = sum(1 for _ in view.steps())
     reason = "" if view.state is RunState.RUNNING else view.reason
     if interrupted:
-        reason = "its process is gone; apply goes on with it"
+        reason = "its process is gone; `skipstone resume` goes on with it"
     return Text.assemble(
         (f"run {view.run}  ", "bold"),
         f"{view.source} → {view.target} on {view.cloud}  ",
@@ -180,7 +194,7 @@ def _add_stage(table: Table, stage: StageView, now: datetime) -> None:
     going = [step for step in stage.steps if step.state.open]
     last = now if going else max((step.ended for step in stage.steps if step.ended), default=now)
     spent = (last - stage.began).total_seconds() if stage.began else 0
-    done = sum(step.state is StepState.DONE for step in stage.steps)
+    done = sum(step.state.passed for step in stage.steps)
     times = (
         f"{duration(int(spent))} / {duration(stage.estimate)}" if stage.began else duration(stage.estimate)
     )
@@ -202,6 +216,21 @@ def _add_step(table: Table, step: StepView, now: datetime) -> None:
     what = Text.assemble(("  " + mark + " ", style), step.title, (f"  {step.last_line}", "dim"))
     what.truncate(76, overflow="ellipsis")
     table.add_row("", what, step.host, f"{duration(int(spent))} / {duration(step.estimate)}")
+
+
+def _gate(gate: GateView, now: datetime) -> Text:
+    """Return what the run waits for, what that decision is based on, and how it is given."""
+    basis = "".join(f"\n    {line}" for line in gate.basis)
+    left = max(round((gate.expires - now).total_seconds()), 0)
+    return Text.assemble(
+        (f"gate {gate.id}: {gate.title}", "bold magenta"),
+        basis,
+        (f"\n  -> {_answers(gate.id)}   ({duration(left)} left)", "bold"),
+    )
+
+
+def _answers(gate: str) -> str:
+    return f"skipstone approve {gate} --reason TEXT   or   skipstone reject {gate} --reason TEXT"
 
 
 def _trouble(step: StepView) -> Text:

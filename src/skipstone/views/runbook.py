@@ -58,6 +58,10 @@ def _stage(plan: Plan, number: int, stage: Stage) -> Iterator[str]:
     yield ""
     yield f"Stage `{stage.name}`, about {duration(stage.estimate)}."
     yield ""
+    for gate in plan.gates:
+        if gate.before == stage.name:
+            yield f"> **Gate `{gate.id}`.** A person decides: {gate.title}."
+            yield ""
     for position, step in enumerate(stage.steps, start=1):
         if step.id == plan.point_of_no_return:
             yield "> **Point of no return.** Nothing from here on is undone by Skipstone."

@@ -24,7 +24,11 @@ def plan_tree(plan: Plan) -> Tree:
         if finding.severity is not Severity.INFO:
             how = f" (handled by {finding.handled_by})" if finding.handled_by else ""
             head.add(f"[yellow]{finding.severity}[/] {escape(finding.title)}{escape(how)}")
+    gates = {gate.before: gate for gate in plan.gates}
     for stage in plan.stages:
+        if gate := gates.get(stage.name):
+            hours = duration(gate.expires)
+            tree.add(f"[bold magenta]gate {gate.id}[/]  {escape(gate.title)}  [dim]open for {hours}[/]")
         _add_stage(tree, plan, stage)
     return tree
 

@@ -13,15 +13,17 @@ from typing import Literal
 
 from skipstone.cloud.command import Command, Outcome, Result, Transport
 from skipstone.errors import HostUnreachable
-from skipstone.plan.plan import Plan, Stage
-from skipstone.run.directory import RunDirectory, run_of
+from skipstone.plan.plan import Gate, Plan, Stage
+from skipstone.run.directory import Origin, RunDirectory, run_of
 from skipstone.run.engine import Engine
+from skipstone.run.gatekeeper import Consent
 from skipstone.run.journal import Journal
 from skipstone.run.lock import hold_cloud
 from skipstone.run.question import Patience
 from skipstone.run.runner import Runner
 from skipstone.run.runview import RunView
 from skipstone.run.schedule import CarryOut, Ending, Stages, carry_out_stages
+from skipstone.run.state import RunState
 from skipstone.steps.step import Step
 
 HASTE = Patience(retries=(0, 0), silence=0.05, pause=0.01, longest_pause=0.02, watch=1)
@@ -63,7 +65,7 @@ def toy(name: str, *needs: str, host: str = "h1", deadline: int = 20, **more: ob
     )
 
 
-def plan_of(*stages: Iterable[Step], name: str = "toyplan") -> Plan:
+def plan_of(*stages: Iterable[Step], name: str = "toyplan", gates: Iterable[Gate] = ()) -> Plan:
     return Plan(
         id=name,
         skipstone="0",
@@ -76,6 +78,7 @@ def plan_of(*stages: Iterable[Step], name: str = "toyplan") -> Plan:
             Stage(name=f"stage{number}", title=f"Stage {number}", steps=tuple(steps))
             for number, steps in enumerate(stages, 1)
         ),
+        gates=tuple(gates),
     )
 
 
@@ -149,6 +152,11 @@ class PlainEngine:
         return await carry_out_stages(stages, lambda _: carry_out, stopping=stopping, at_once=at_once)
 
 
+async def waiting_at_a_gate(journal: Journal) -> None:
+    while journal.state is not RunState.WAITING:  # noqa: ASYNC110 - the journal has no event to wait for
+        await asyncio.sleep(0.01)
+
+
 @dataclass
 class Rig:
     """Runs of toy plans below one directory."""
@@ -158,11 +166,12 @@ class Rig:
     engine: Callable[[RunDirectory], Engine] = lambda _: PlainEngine()
     patience: Patience = HASTE
     mask: Callable[[str], str] = str
+    consent: Consent = field(default_factory=Consent)
 
     @contextmanager
     def runner(self, plan: Plan, *, fresh: bool = False) -> Iterator[tuple[Runner, Journal]]:
         directory = run_of(self.base / "runs", plan, fresh=fresh)
-        directory.path.mkdir(parents=True, exist_ok=True)
+        directory.create(plan, Origin(str(self.base / "inventory.yaml"), measure=False))
         with (
             hold_cloud(self.base / "clouds", plan.cloud, directory.run) as lease,
             Journal(directory.journal, token=lease.token, mask=self.mask) as journal,
@@ -176,6 +185,7 @@ class Rig:
                     transport=self.transport,
                     token=lease.token,
                     steps_at_once=10,
+                    consent=self.consent,
                     patience=self.patience,
                     host_jobs=PurePosixPath(self.base / "jobs"),
                 ),

@@ -4,11 +4,11 @@ Control hosts first, with their APIs down; instances run on, on computes of the 
 upgraded under their instances one at a time.
 """
 
-from skipstone.plan.plan import Stage
+from skipstone.plan.plan import Gate, Stage
 from skipstone.plan.strategies.in_place import computes, control, preparation
 from skipstone.plan.strategies.in_place.layout import Layout
 
-__all__ = ["Layout", "stages"]
+__all__ = ["Layout", "gates", "stages"]
 
 
 def stages(layout: Layout) -> tuple[Stage, ...]:
@@ -21,7 +21,25 @@ def stages(layout: Layout) -> tuple[Stage, ...]:
         control.databases(layout),
         control.services(layout),
         control.verify(layout),
-        computes.computes(layout),
+        *computes.computes(layout),
         computes.verify(layout),
         computes.finish(layout),
     )
+
+
+_GATES = (
+    Gate(id="begin", before="backup", title="begin: back up, and prepare while everything runs"),
+    Gate(id="outage", before="stop", title="take the APIs down, and pass the point of no return"),
+    Gate(id="sample", before="sample", title="upgrade the first compute: the control plane is verified"),
+    Gate(
+        id="computes",
+        before="computes",
+        title="upgrade the other computes: the first one reports its new version",
+    ),
+)
+
+
+def gates(stages: tuple[Stage, ...]) -> tuple[Gate, ...]:
+    """Return the stops for a person; none while the APIs are down, which would make the outage longer."""
+    names = {stage.name for stage in stages}
+    return tuple(gate for gate in _GATES if gate.before in names)

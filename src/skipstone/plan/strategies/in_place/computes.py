@@ -27,12 +27,22 @@ from skipstone.steps.step import Impact, Reversibility, Step
 VIRTUALISATION_UNITS = ("libvirtd",)
 
 
-def computes(layout: Layout) -> Stage:
+def computes(layout: Layout) -> tuple[Stage, ...]:
+    """Return two stages: the compute with the fewest instances as a sample, then the others."""
+    hosts = sorted(layout.computes, key=lambda host: (_instances(layout, host), host.name))
+    stages = (
+        _one_by_one(layout, hosts[:1], "sample", "Upgrade the first compute"),
+        _one_by_one(layout, hosts[1:], "computes", "Upgrade the other computes, one at a time"),
+    )
+    return tuple(stage for stage in stages if stage.steps)
+
+
+def _one_by_one(layout: Layout, hosts: list[Host], name: str, title: str) -> Stage:
     """One chain of steps per host, the next host's after the last one's."""
     steps: list[Step] = []
-    for host in sorted(layout.computes, key=lambda host: (_instances(layout, host), host.name)):
+    for host in hosts:
         steps += _compute(layout, host, needs=(steps[-1].id,) if steps else ())
-    return Stage(name="computes", title="Upgrade the computes, one at a time", steps=tuple(steps))
+    return Stage(name=name, title=title, steps=tuple(steps))
 
 
 def _instances(layout: Layout, host: Host) -> int:

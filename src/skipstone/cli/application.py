@@ -1,0 +1,262 @@
+"""One sitting of a run: everything between the command line and the runner, for ``apply`` and ``resume``."""
+
+import asyncio
+import getpass
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from skipstone.errors import InputError, RunStopped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from skipstone.cloud.inventory import Inventory
+    from skipstone.cloud.model import Cloud
+    from skipstone.plan.plan import Plan
+    from skipstone.run.directory import RunDirectory
+    from skipstone.run.gatekeeper import Consent, Figures
+    from skipstone.run.lock import Lease
+    from skipstone.run.runner import Runner
+    from skipstone.run.runview import RunView
+    from skipstone.settings import Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line; ``approve`` names gates."""
+
+    yes: bool = False
+    approve: tuple[str, ...] = ()
+    until: str | None = None
+    fresh: bool = False
+    measure: bool = True
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What one process's work on a run stands on: the cloud's lock, and what was approved beforehand."""
+
+    lease: "Lease"
+    consent: "Consent"
+
+
+@dataclass(frozen=True)
+class Application:
+    """One sitting: a plan, the cloud that it is for, and what the operator has asked for."""
+
+    plan: "Plan"
+    inventory: "Inventory"
+    settings: "Settings"
+    options: Options
+    console: "Console"
+
+    def run(self) -> "RunView":
+        """Carry the plan out and return where the run then stands; raise what stops it before it begins."""
+        from skipstone.run.directory import Origin, run_of
+        from skipstone.run.lock import hold_cloud
+
+        self._check_input()
+        directory = run_of(self.settings.runs, self.plan, fresh=self.options.fresh)
+        self._show(directory)
+        consent = self._consent(directory)
+        with hold_cloud(self.settings.locks, self.plan.cloud, directory.run) as lease:
+            cloud = None if directory.begun else self._rediscover()
+            directory.create(self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
+            return self._measured(directory, cloud, Sitting(lease, consent))
+
+    def judge(self, view: "RunView") -> None:
+        """Say how it ended and where the log is; raise RunStopped where an operator is needed."""
+        from skipstone.run.state import RunState
+        from skipstone.views.progress import run_picture
+
+        self.console.print(run_picture(view, trouble=False))
+        self.console.print(f"log: skipstone log {view.run}", soft_wrap=True)
+        if view.state is RunState.FAILED:
+            step = view.failed[0]
+            raise RunStopped(
+                f"{step.error}; {len(view.remaining)} of {sum(1 for _ in view.steps())} steps remain",
+                where=f"{step.host}: {step.id}",
+                evidence=step.evidence,
+                remedy=step.remedy,
+            )
+        if view.state is RunState.STOPPED and (self.options.until is None or view.refusing_gate):
+            raise RunStopped(
+                f"the run has stopped: {view.reason}; {len(view.remaining)} steps remain",
+                remedy="skipstone resume goes on where it stopped",
+            )
+
+    def _check_input(self) -> None:
+        """Raise InputError where the plan has no such stage or gate, or the inventory lacks a host of it."""
+        from skipstone.cloud.command import OPERATOR
+
+        stages = [stage.name for stage in self.plan.stages]
+        if self.options.until not in {None, *stages}:
+            remedy = f"its stages are: {', '.join(stages)}"
+            raise InputError(f"the plan has no stage {self.options.until!r}", remedy=remedy)
+        gates = [gate.id for gate in self.plan.gates]
+        for name in self.options.approve:
+            if name not in gates:
+                remedy = f"its gates are: {', '.join(gates)}"
+                raise InputError(f"the plan has no gate {name!r}", remedy=remedy)
+        for host in {step.host for step in self.plan.steps()} - {OPERATOR}:
+            self.inventory.host(host)
+
+    def _show(self, directory: "RunDirectory") -> None:
+        from skipstone.views.duration import duration
+        from skipstone.views.progress import run_picture
+
+        if directory.begun:
+            self.console.print(run_picture(directory.view()))
+            self.console.print("This run goes on from there.\n")
+            return
+        plan = self.plan
+        self.console.print(
+            f"[bold]{plan.id}[/]  {plan.source} → {plan.target} on {plan.cloud},"
+            f" {sum(1 for _ in plan.steps())} steps, about {duration(plan.estimate)}"
+        )
+        gates = {gate.before: gate.id for gate in plan.gates}
+        for stage in plan.stages:
+            if stage.name in gates:
+                self.console.print(f"  [bold]gate {gates[stage.name]}[/]")
+            self.console.print(f"  {stage.name:<24}{len(stage.steps):>4} steps  {duration(stage.estimate)}")
+            if plan.point_of_no_return in {step.id for step in stage.steps}:
+                self.console.print(f"  [bold red]point of no return: {plan.point_of_no_return}[/]")
+
+    def _consent(self, directory: "RunDirectory") -> "Consent":
+        """Return what is approved beforehand; who sits at a terminal is asked for the first gate at once."""
+        from skipstone.run.gatekeeper import Consent
+
+        gates, asked = dict.fromkeys(self.options.approve, "--approve"), self.options.yes or directory.begun
+        if not asked and sys.stdin.isatty():
+            click.confirm("Begin?", abort=True, err=True)
+            gates |= {gate.id: "asked at the terminal" for gate in self.plan.gates[:1]}
+        elif not self.options.yes and not self.plan.gates and not sys.stdin.isatty():
+            raise InputError("nobody can be asked here whether to begin", remedy="say --yes to begin unasked")
+        who = f"{getpass.getuser()}@{socket.gethostname()}"
+        return Consent(who, "--yes" if self.options.yes else "", gates)
+
+    def _rediscover(self) -> "Cloud":
+        """Return the cloud as it is; raise PlanRefused where the plan was made for another state of it."""
+        from skipstone.apart import apart
+        from skipstone.plan.freshness import refuse_unless_fresh
+
+        self.console.print("looking at the cloud as it is now")
+        cloud = apart(_discovered, self.inventory)
+        refuse_unless_fresh(self.plan, cloud, known=self._finished())
+        return cloud
+
+    def _finished(self) -> list[str]:
+        """Return which runs of this plan are done: then it is no wonder that the cloud has changed."""
+        from skipstone.run.directory import runs_of
+        from skipstone.run.state import RunState
+
+        views = [run.view() for run in runs_of(self.settings.runs, self.plan) if run.begun]
+        return [
+            f"run {view.run} has carried this plan out, until {view.ended:%Y-%m-%d %H:%M} UTC"
+            for view in views
+            if view.state is RunState.DONE
+        ]
+
+    def _measured(self, directory: "RunDirectory", cloud: "Cloud | None", sitting: "Sitting") -> "RunView":
+        """Carry out, measured from outside unless that is not wanted; report what was measured."""
+        from skipstone.cli.measuring import Measurement
+        from skipstone.run.gatekeeper import no_figures
+        from skipstone.run.state import RunState
+
+        if not self.options.measure:
+            return asyncio.run(self._carry_out(directory, sitting, no_figures))
+        measurement = Measurement(directory, self.inventory, self.console)
+        with measurement.probing(cloud):
+            view = asyncio.run(self._carry_out(directory, sitting, measurement.figures))
+        if view.state is RunState.DONE:
+            measurement.look("after.json")
+        for path in measurement.report():
+            self.console.print(f"written: {path}", soft_wrap=True)
+        return view
+
+    async def _carry_out(
+        self, directory: "RunDirectory", sitting: "Sitting", figures: "Figures"
+    ) -> "RunView":
+        from skipstone.cloud.masking import Secrets
+        from skipstone.cloud.transport import open_transport
+        from skipstone.run.engine import open_engine, sqlite_url
+        from skipstone.run.journal import Journal
+        from skipstone.run.runner import Runner
+        from skipstone.views.progress import shown_progress
+
+        secrets = Secrets()
+        database = self.settings.database_url or sqlite_url(directory.engine)
+        async with open_transport(self.inventory) as transport:
+            with ExitStack() as stack:
+                journal = stack.enter_context(
+                    Journal(
+                        directory.journal,
+                        token=sitting.lease.token,
+                        mask=lambda text: secrets.everywhere(secrets.without_secrets(text)),
+                    )
+                )
+                runner = Runner(
+                    self.plan,
+                    directory,
+                    journal=journal,
+                    engine=open_engine(database, directory.run),
+                    transport=transport,
+                    token=sitting.lease.token,
+                    steps_at_once=self.settings.steps_at_once,
+                    consent=sitting.consent,
+                    figures=figures,
+                )
+                journal.listeners.append(stack.enter_context(shown_progress(self.console)).hear)
+                stack.enter_context(_stopped_by_signals(runner))
+                try:
+                    return await runner.run(until=self.options.until)
+                except asyncio.CancelledError:
+                    raise _left(journal.view) from None
+
+
+def _discovered(inventory: "Inventory") -> "Cloud":
+    from skipstone.catalog import load_catalog
+    from skipstone.cloud.discover import discover
+
+    return asyncio.run(discover(inventory, load_catalog()))
+
+
+@contextmanager
+def _stopped_by_signals(runner: "Runner") -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end the run after its running steps, the second one leave at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    asked = False
+
+    def on_signal() -> None:
+        nonlocal asked
+        if asked and task is not None:
+            task.cancel()
+            return
+        asked = True
+        runner.ask_stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _left(view: "RunView") -> RunStopped:
+    going = [f"{step.id} on {step.host}" for step in view.steps() if step.state.open]
+    return RunStopped(
+        "left at once; the hosts go on with their jobs",
+        where=view.run,
+        evidence="\n".join(going),
+        remedy="skipstone resume takes the jobs up again by their names",
+    )

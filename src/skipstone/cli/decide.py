@@ -1,0 +1,170 @@
+"""What an operator decides about a run: ``approve``, ``reject``, ``pause``, ``skip`` and ``abort``."""
+
+import getpass
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import click
+
+from skipstone.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from skipstone.run.directory import RunDirectory
+    from skipstone.run.lock import Lease
+    from skipstone.run.state import Kind
+    from skipstone.settings import Settings
+
+RUN = click.option("--run", metavar="RUN", help="The run.  [default: the latest]")
+BY = click.option("--by", "who", metavar="NAME", help="Who decides.  [default: this user and machine]")
+REASON = click.option("--reason", "why", metavar="TEXT", default="", help="Why; it is kept in the journal.")
+MUST_REASON = click.option(
+    "--reason", "why", metavar="TEXT", required=True, help="Why; it is kept in the journal."
+)
+
+
+@click.command(epilog='\b\nExample:\n  skipstone approve outage --reason "change 4711, window until 04:00"')
+@click.argument("gate")
+@RUN
+@BY
+@REASON
+def approve(gate: str, run: str | None, who: str | None, why: str) -> int:
+    """Let a run go on that waits at GATE. `skipstone status` shows what the decision is based on."""
+    return _answer(gate, run, who, why, approved=True)
+
+
+@click.command(epilog='\b\nExample:\n  skipstone reject computes --reason "neutron was out for too long"')
+@click.argument("gate")
+@RUN
+@BY
+@REASON
+def reject(gate: str, run: str | None, who: str | None, why: str) -> int:
+    """Stop a run that waits at GATE. `skipstone resume` asks again."""
+    return _answer(gate, run, who, why, approved=False)
+
+
+@click.command(epilog="\b\nExample:\n  skipstone pause && skipstone status")
+@click.argument("run", required=False)
+def pause(run: str | None) -> int:
+    """Let the running steps of RUN come to their end, and begin no other: as Ctrl-C in its terminal."""
+    directory, settings = _run(run)
+    holder = _holder(directory, settings)
+    if holder is None:
+        raise InputError(
+            "nobody works on this run",
+            where=directory.run,
+            remedy="`skipstone status` shows where it stands",
+        )
+    if holder.host != socket.gethostname():
+        raise InputError(
+            f"it is worked on from another machine, {holder.host}",
+            where=directory.run,
+            remedy=f"pause it there: process {holder.pid} of {holder.who}",
+        )
+    os.kill(holder.pid, signal.SIGTERM)
+    click.echo(f"asked: process {holder.pid} stops when its running steps have ended", err=True)
+    return ExitCode.DONE
+
+
+@click.command(
+    epilog='\b\nExample:\n  skipstone skip verify.glance --reason "its list is slow, and was before"'
+)
+@click.argument("step")
+@RUN
+@BY
+@MUST_REASON
+def skip(step: str, run: str | None, who: str | None, why: str) -> int:
+    """Let a run that failed at STEP go on without it; only a step of which that is safe can be skipped."""
+    from skipstone.plan.planfile import load_plan
+    from skipstone.run.state import Kind, StepState
+
+    directory, settings = _run(run)
+    steps = {one.id: one for one in load_plan(directory.plan).steps()}
+    if step not in steps:
+        raise InputError(
+            f"the run has no step {step!r}", evidence="\n".join(steps), remedy="give one of these"
+        )
+    if not steps[step].skippable:
+        raise InputError(
+            "without this step the upgrade is not whole",
+            where=step,
+            remedy="see to what it failed on, then `skipstone resume` tries it again",
+        )
+    states = {one.id: one.state for one in directory.view().steps()}
+    if states[step] is not StepState.FAILED:
+        raise InputError(f"only a failed step is skipped; this one is {states[step]}", where=step)
+    _write(directory, settings, Kind.SKIPPED, step=step, who=_who(who), why=why)
+    click.echo(f"{step} is skipped ({steps[step].skippable}); `skipstone resume` goes on", err=True)
+    return ExitCode.DONE
+
+
+@click.command(
+    epilog='\b\nExample:\n  skipstone abort --reason "the window is over; planned anew for Sunday"'
+)
+@click.argument("run", required=False)
+@BY
+@MUST_REASON
+def abort(run: str | None, who: str | None, why: str) -> int:
+    """Give RUN up where it stands: nothing of it goes on any more, and nothing is undone."""
+    from skipstone.run.state import Kind
+
+    directory, settings = _run(run)
+    view = directory.view()
+    if view.state.over:
+        raise InputError(f"the run is {view.state} already", where=directory.run, evidence=view.reason)
+    going = [f"{step.id} on {step.host}: its job may go on there" for step in view.steps() if step.state.open]
+    _write(directory, settings, Kind.RUN_ABORTED, who=_who(who), why=why, reason=why)
+    done = [stage.name for stage in view.stages if stage.ended]
+    click.echo(f"run {directory.run} is given up; done before: {', '.join(done) or 'nothing'}", err=True)
+    for line in going:
+        click.echo(f"  {line}", err=True)
+    click.echo("the cloud stays as it is: discover, check and plan again", err=True)
+    return ExitCode.DONE
+
+
+def _answer(gate: str, run: str | None, who: str | None, why: str, *, approved: bool) -> int:
+    from skipstone.run.decision import decide
+
+    directory, settings = _run(run)
+    decide(directory, gate, approved=approved, who=_who(who), why=why)
+    said = "approved" if approved else "rejected"
+    click.echo(f"gate {gate} of run {directory.run}: {said} by {_who(who)}", err=True)
+    if _holder(directory, settings) is None:
+        click.echo("nobody works on this run: `skipstone resume` goes on with it", err=True)
+    return ExitCode.DONE
+
+
+def _run(name: str | None) -> "tuple[RunDirectory, Settings]":
+    from skipstone.run.directory import find_run
+    from skipstone.settings import load_settings
+
+    settings = load_settings()
+    return find_run(settings.runs, name), settings
+
+
+def _holder(directory: "RunDirectory", settings: "Settings") -> "Lease | None":
+    """Return who works on a run now, or None."""
+    from skipstone.run.lock import holder_of
+
+    holder = holder_of(settings.locks, directory.view().cloud)
+    return holder if holder and holder.run == directory.run else None
+
+
+def _who(name: str | None) -> str:
+    return name or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _write(
+    directory: "RunDirectory", settings: "Settings", kind: "Kind", step: str | None = None, **facts: object
+) -> None:
+    """Write one event, as the only process that holds the cloud; raise RunLocked where another one does."""
+    from skipstone.run.journal import Journal
+    from skipstone.run.lock import hold_cloud
+
+    cloud = directory.view().cloud
+    with (
+        hold_cloud(settings.locks, cloud, directory.run) as lease,
+        Journal(directory.journal, token=lease.token, mask=str) as journal,
+    ):
+        journal.append(kind, step=step, attempt=None, **facts)

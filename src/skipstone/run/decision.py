@@ -1,0 +1,81 @@
+"""What people say at a gate: files in the run's directory, which the process that waits reads.
+
+So an approval comes from any terminal or program of the operator's machine, and the journal keeps its one
+writer. A decision names the event that opened the gate: it is for that question and for no later one.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from skipstone.errors import InputError
+from skipstone.run.directory import RunDirectory
+from skipstone.run.name import escaped
+from skipstone.run.runview import GateView
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One answer: whether it is a yes, whose it is, why, and when it was given (ISO 8601, UTC)."""
+
+    gate: str
+    approved: bool
+    who: str
+    why: str
+    time: str
+
+
+def decide(directory: RunDirectory, name: str, *, approved: bool, who: str, why: str) -> GateView:
+    """Leave a decision for the run, and return the gate that it is for.
+
+    Raise InputError where this gate is not open, its time is over, or somebody has decided already.
+    """
+    gate = _open_gate(directory, name)
+    decision = Decision(name, approved, who, why, datetime.now(UTC).isoformat(timespec="seconds"))
+    path = _path(directory, gate)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(asdict(decision)))
+    try:
+        os.link(draft, path)  # unlike rename, it refuses to replace what somebody else has decided
+    except FileExistsError:
+        first = read_decision(directory, gate)
+        raise InputError(
+            f"gate {name} was {'approved' if first and first.approved else 'rejected'} before",
+            where=directory.run,
+            evidence=f"by {first.who} at {first.time}" if first else "",
+            remedy="`skipstone status` shows where the run stands",
+        ) from None
+    finally:
+        draft.unlink()
+    return gate
+
+
+def read_decision(directory: RunDirectory, gate: GateView) -> Decision | None:
+    """Return what was decided at this opening of a gate, or None."""
+    try:
+        return Decision(**json.loads(_path(directory, gate).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def _open_gate(directory: RunDirectory, name: str) -> GateView:
+    view = directory.view()
+    gate = view.open_gate
+    if gate is None or gate.id != name:
+        now = f"the run is {view.state}" + (f", and waits at gate {gate.id}" if gate else f": {view.reason}")
+        remedy = "`skipstone status` shows the gate that is open" if gate else "`skipstone resume` goes on"
+        raise InputError(f"gate {name} is not open", where=directory.run, evidence=now, remedy=remedy)
+    if datetime.now(UTC) > gate.expires:
+        raise InputError(
+            f"gate {name} was open until {gate.expires:%Y-%m-%d %H:%M} UTC",
+            where=directory.run,
+            remedy="`skipstone resume` opens it again, on what is known then",
+        )
+    return gate
+
+
+def _path(directory: RunDirectory, gate: GateView) -> Path:
+    return directory.path / "decisions" / f"{escaped(gate.id)}-{gate.opened}.json"

@@ -1,0 +1,136 @@
+"""Gates: the run waits for a person, with what the decision is based on, and pauses when nobody comes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from skipstone.plan.plan import Gate, Plan
+from skipstone.run.decision import Decision, read_decision
+from skipstone.run.directory import RunDirectory
+from skipstone.run.journal import Journal
+from skipstone.run.runview import GateView, RunView
+from skipstone.run.state import GateState, Kind
+
+PAUSE = 0.5
+"""Seconds between two looks for a decision."""
+
+Figures = Callable[[], Awaitable[list[str]]]
+
+
+async def no_figures() -> list[str]:
+    """Return nothing: nothing is measured."""
+    return []
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the operator has approved on the command line: ``who``, and per gate (or for ``every``) why."""
+
+    who: str = ""
+    every: str = ""
+    gates: Mapping[str, str] = field(default_factory=dict)
+
+    def why(self, gate: str) -> str:
+        """Return why a gate may be passed unasked, or nothing."""
+        return self.gates.get(gate) or self.every
+
+
+class Gatekeeper:
+    """Asks at the gates of one run. ``figures`` gives lines about what users have felt so far."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        directory: RunDirectory,
+        journal: Journal,
+        *,
+        consent: Consent,
+        stopping: Callable[[], bool],
+        figures: Figures = no_figures,
+    ) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._journal = journal
+        self._consent = consent
+        self._stopping = stopping
+        self._figures = figures
+
+    async def passed(self, gate: Gate) -> bool:
+        """Return whether the run may go on: at once where it was approved before, else when it is.
+
+        After a no, at the expiry, and where a stop is asked for, it may not.
+        """
+        before = self._journal.view.gate(gate.id)
+        if before and before.state is GateState.APPROVED:
+            return True
+        told = await self._open(gate)
+        if why := self._consent.why(gate.id):
+            return self._write(Kind.GATE_APPROVED, gate, self._consent.who, why)
+        if before and before.state is GateState.OPEN:  # the process that waited has died
+            decision = read_decision(self._directory, before)
+            if decision and _in_time(decision, before):
+                return self._take(gate, decision)
+        return await self._wait(gate, told)
+
+    async def _open(self, gate: Gate) -> GateView:
+        basis = [*basis_of(self._plan, self._journal.view, gate), *await self._figures()]
+        expires = datetime.now(UTC) + timedelta(seconds=gate.expires)
+        self._journal.append(
+            Kind.GATE_OPENED,
+            gate=gate.id,
+            title=gate.title,
+            stage=gate.before,
+            expires=expires.isoformat(timespec="seconds"),
+            basis=basis,
+        )
+        opened = self._journal.view.gate(gate.id)
+        assert opened is not None  # noqa: S101 - it was just written
+        return opened
+
+    async def _wait(self, gate: Gate, opened: GateView) -> bool:
+        while not self._stopping():
+            if decision := read_decision(self._directory, opened):
+                return self._take(gate, decision)
+            if datetime.now(UTC) > opened.expires:
+                return self._write(Kind.GATE_EXPIRED, gate)
+            await asyncio.sleep(PAUSE)
+        return False
+
+    def _take(self, gate: Gate, decision: Decision) -> bool:
+        kind = Kind.GATE_APPROVED if decision.approved else Kind.GATE_REJECTED
+        return self._write(kind, gate, decision.who, decision.why)
+
+    def _write(self, kind: Kind, gate: Gate, who: str = "", why: str = "") -> bool:
+        reason = {
+            Kind.GATE_REJECTED: f"{who} has said no at gate {gate.id}: {why}",
+            Kind.GATE_EXPIRED: f"nobody has approved gate {gate.id} in time",
+        }
+        self._journal.append(kind, gate=gate.id, who=who, why=why, reason=reason.get(kind, ""))
+        return kind is Kind.GATE_APPROVED
+
+
+def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
+    """Return what a decision is based on, from plan and journal: done, found, and what comes next."""
+    done = [stage for stage in view.stages if stage.ended]
+    names = [stage.name for stage in plan.stages]
+    ends = sorted(names.index(other.before) for other in plan.gates)
+    start = names.index(gate.before)
+    stop = next((end for end in ends if end > start), len(names))
+    coming = plan.stages[start:stop]
+    impacts = {step.impact: None for stage in coming for step in stage.steps}
+    lines = [f"done: {stage.name} in {stage.seconds:.0f} s of {stage.estimate} s" for stage in done]
+    skipped = [step for step in view.steps() if step.who]
+    lines += [f"skipped: {step.id} by {step.who}: {step.why}" for step in skipped]
+    if not done:
+        lines += [f"{found.severity}: {found.title} ({found.where or plan.cloud})" for found in plan.findings]
+    seconds = sum(stage.estimate for stage in coming)
+    lines.append(f"next: {', '.join(stage.name for stage in coming)}, about {seconds} s")
+    lines.append(f"what users feel: {', '.join(sorted(impacts))}")
+    if plan.point_of_no_return in {step.id for stage in coming for step in stage.steps}:
+        lines.append(f"the point of no return is among it: {plan.point_of_no_return}")
+    return lines
+
+
+def _in_time(decision: Decision, gate: GateView) -> bool:
+    return datetime.fromisoformat(decision.time) <= gate.expires
