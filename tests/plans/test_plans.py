@@ -5,6 +5,7 @@ wanted change:  SKIPSTONE_RECORD=1 pytest tests/plans
 """
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,9 +84,25 @@ def test_every_database_is_proven_and_dumped_before_it_is_migrated(case: Path) -
     assert order.index("backup.databases.restored") < order.index("stop.dump") < min(migrated)
 
 
-def test_computes_follow_one_another(case: Path) -> None:
-    stage = next(stage for stage in plan_of(case).stages if stage.name == "computes")
-    hosts = [step.id.split(".")[1] for step in stage.steps]
-    assert hosts == sorted(hosts, key=hosts.index), "a host's steps stand together"
-    for earlier, later in zip(stage.steps, stage.steps[1:], strict=False):
-        assert later.needs == (earlier.id,)
+def test_computes_follow_one_another_after_a_sample(case: Path) -> None:
+    plan = plan_of(case)
+    sample, others = (stage for stage in plan.stages if stage.name in {"sample", "computes"})
+    for stage in (sample, others):
+        hosts = [step.id.split(".")[1] for step in stage.steps]
+        assert hosts == sorted(hosts, key=hosts.index), "a host's steps stand together"
+        for earlier, later in pairwise(stage.steps):
+            assert later.needs == (earlier.id,)
+    assert {step.id.split(".")[1] for step in sample.steps} == {"cmp2"}, "it has the fewest instances"
+
+
+def test_a_person_is_asked_before_the_point_of_no_return_and_never_while_the_apis_are_down(
+    case: Path,
+) -> None:
+    plan = plan_of(case)
+    names = [stage.name for stage in plan.stages]
+    gates = [names.index(gate.before) for gate in plan.gates]
+    assert gates[0] == 0
+    stages = {step.id: number for number, stage in enumerate(plan.stages) for step in stage.steps}
+    assert any(gate <= stages[plan.point_of_no_return or ""] for gate in gates[1:])
+    down = range(names.index("stop") + 1, names.index("verify") + 1)
+    assert not set(gates) & set(down)
