@@ -86,6 +86,7 @@ for host in cmp1 cmp2; do
     on "$host" 'systemctl restart openvswitch-switch libvirtd; systemctl start neutron-openvswitch-agent nova-compute'
 done
 part finish
+wait_for all up compute service list -c State
 for host in ctl1 cmp1 cmp2; do on "$host" 'rm -f /etc/nova/nova.conf.d/hand.conf'; done
 on ctl1 'systemctl restart nova-conductor nova-scheduler nova-api
     runuser -u nova -- nova-manage db online_data_migrations > /root/sync.log 2>&1'
