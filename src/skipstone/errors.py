@@ -9,6 +9,7 @@
     ├── Inhibited          exit 2  findings forbid the upgrade; nothing was changed
     ├── HostUnreachable    exit 4  no session with a host
     ├── RunLocked          exit 2  another run holds this cloud
+    ├── RollbackRefused    exit 2  the run is past its point of no return
     ├── RunStopped         exit 4  the run stopped before its end and needs an operator
     └── LabError           exit 4  the lab could not be built, started or stopped
 
@@ -83,6 +84,12 @@ class HostUnreachable(SkipstoneError):  # noqa: N818 - reads as what happened
 
 class RunLocked(SkipstoneError):  # noqa: N818 - reads as what happened
     """Another run holds this cloud."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class RollbackRefused(SkipstoneError):  # noqa: N818 - reads as what happened
+    """What a run has done cannot be undone by Skipstone; nothing was changed."""
 
     exit_code = ExitCode.REFUSED
 

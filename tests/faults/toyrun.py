@@ -63,16 +63,25 @@ def prepare(base: Path, plan: Plan) -> None:
     (base / "inventory.yaml").write_text("name: toycloud\nhosts:\n  h1: {groups: [control]}\n")
 
 
-def start(base: Path, fault: str = "", *options: str) -> Any:
-    """Start an ``apply``; the process has no terminal, and its output goes to ``base/out``."""
-    process = PROCESSES.Process(target=_apply, args=(base, fault, options))
+def start(base: Path, fault: str = "", *options: str, verb: str = "apply") -> Any:
+    """Start a verb; the process has no terminal, and its output goes to ``base/out``."""
+    process = PROCESSES.Process(target=_run, args=(verb, base, fault, options))
     process.start()
     return process
 
 
 def apply(base: Path, fault: str = "", *options: str) -> int:
     """Run an ``apply`` to its end and return its exit code, ``-9`` where it was killed."""
-    process = start(base, fault, *options)
+    return end(start(base, fault, *options))
+
+
+def rollback(base: Path, fault: str = "") -> int:
+    """Run a ``rollback`` to its end and return its exit code, ``-9`` where it was killed."""
+    return end(start(base, fault, verb="rollback"))
+
+
+def end(process: Any) -> int:
+    """Wait for a verb's end and return its exit code."""
     process.join(60)
     code = process.exitcode
     if code is None:
@@ -83,7 +92,7 @@ def apply(base: Path, fault: str = "", *options: str) -> int:
     return int(code)
 
 
-def _apply(base: Path, fault: str, options: tuple[str, ...]) -> None:
+def _run(verb: str, base: Path, fault: str, options: tuple[str, ...]) -> None:
     out = os.open(base / "out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -91,13 +100,7 @@ def _apply(base: Path, fault: str, options: tuple[str, ...]) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["SKIPSTONE_FAULT"] = fault
+    os.environ["SKIPSTONE_STATE_DIR"] = str(base / "state")
     Application._rediscover = lambda _: None  # type: ignore[assignment,method-assign,return-value]
-    arguments = [
-        "-i",
-        str(base / "inventory.yaml"),
-        "--state-dir",
-        str(base / "state"),
-        "--no-measure",
-        "--yes",
-    ]
-    main(["apply", str(base / "plan.yaml"), *arguments, *options])
+    plan = [str(base / "plan.yaml"), "-i", str(base / "inventory.yaml"), "--no-measure"]
+    main([verb, *(plan if verb == "apply" else ()), "--yes", *options])

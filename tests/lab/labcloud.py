@@ -43,6 +43,19 @@ class LabCloud:
         assert done.returncode in (codes or {0}), f"{arguments[0]} exited with {done.returncode}: {last}"
         return done
 
+    @contextmanager
+    def started(self, *arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
+        """Start one verb, which goes on meanwhile; it does not outlive the block."""
+        command = ["skipstone", *map(str, arguments)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, env=self._environment, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
     def on(self, host: str, script: str) -> str:
         """Run a script on a host and return what it prints."""
         return subprocess.run(

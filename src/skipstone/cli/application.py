@@ -67,9 +67,21 @@ class Application:
         self._show(directory)
         consent = self._consent(directory)
         with hold_cloud(self.settings.locks, self.plan.cloud, directory.run) as lease:
-            cloud = None if directory.begun else self._rediscover()
+            cloud = None if directory.begun or self.plan.undoes else self._rediscover()
             directory.create(self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
-            return self._measured(directory, cloud, Sitting(lease, consent))
+            with self._undoing(directory, lease):
+                return self._measured(directory, cloud, Sitting(lease, consent))
+
+    @contextmanager
+    def _undoing(self, directory: "RunDirectory", lease: "Lease") -> "Iterator[None]":
+        """Where this is a rollback, tell the journal of the run that is undone; at its good end again."""
+        from skipstone.run.rollback import note_begun, note_done
+
+        if self.plan.undoes:
+            note_begun(directory, self.plan, lease)
+        yield
+        if self.plan.undoes:
+            note_done(directory, self.plan, lease)
 
     def judge(self, view: "RunView") -> None:
         """Say how it ended and where the log is; raise RunStopped where an operator is needed."""
@@ -137,7 +149,7 @@ class Application:
         if not asked and sys.stdin.isatty():
             click.confirm("Begin?", abort=True, err=True)
             gates |= {gate.id: "asked at the terminal" for gate in self.plan.gates[:1]}
-        elif not self.options.yes and not self.plan.gates and not sys.stdin.isatty():
+        elif not asked and not self.plan.gates:
             raise InputError("nobody can be asked here whether to begin", remedy="say --yes to begin unasked")
         who = f"{getpass.getuser()}@{socket.gethostname()}"
         return Consent(who, "--yes" if self.options.yes else "", gates)

@@ -75,11 +75,12 @@ def resume(run: str | None, *, yes: bool, approve: tuple[str, ...], until: str |
     """Go on with RUN, whatever stopped it: the latest where none is named. A failed step is tried again."""
     from skipstone.cli.application import Options
     from skipstone.errors import InputError
-    from skipstone.run.directory import find_run
+    from skipstone.run.directory import expect_not_rolling_back, find_run
     from skipstone.settings import load_settings
 
     directory = find_run(load_settings().runs, run)
     view = directory.view()
+    expect_not_rolling_back(view)
     if view.state.over:
         raise InputError(f"run {directory.run} is {view.state}: nothing is left to do", evidence=view.reason)
     origin = directory.origin()

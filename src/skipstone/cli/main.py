@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pause": ("decide", "Let a run's running steps end, and begin no other."),
     "skip": ("decide", "Go on without a failed step, where that is safe."),
     "abort": ("decide", "Give a run up, where it stands."),
+    "rollback": ("rollback", "Undo what a run has done, before its point of no return."),
     "verify": ("verify", "Look at the cloud from outside and compare with an earlier look."),
     "status": ("status", "Show where a run stands."),
     "watch": ("status", "Follow a run from another terminal."),

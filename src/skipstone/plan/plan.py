@@ -48,13 +48,15 @@ class Plan(Fact):
 
     ``id`` is derived from the cloud, its digest and the target; ``fingerprint`` is what apply compares
     with a fresh discovery before it changes anything; ``endpoints`` (catalog service -> public URL)
-    are what the probes and health checks ask.
+    are what the probes and health checks ask. ``undoes`` names the run that the plan rolls back; such a plan
+    is made from that run's journal, and has no fingerprint.
     """
 
     format: Literal[1] = 1
     id: str
     skipstone: str
     strategy: str
+    undoes: str = ""
     cloud: str
     source: str
     target: str

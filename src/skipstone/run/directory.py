@@ -57,6 +57,11 @@ class RunDirectory:
         save_plan(plan, self.plan)
         (self.path / "origin.json").write_text(json.dumps(asdict(origin)))
 
+    @property
+    def inventory(self) -> Path:
+        """The inventory that the run was begun with; raise InputError where that is not known."""
+        return Path(self.origin().inventory)
+
     def origin(self) -> Origin:
         """Return what the run was begun with; raise InputError where that is not known."""
         try:
@@ -142,8 +147,19 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     view = last.view()
     if view.state.over:
         return new
+    expect_not_rolling_back(view)
     _expect_same(view, plan, last)
     return last
+
+
+def expect_not_rolling_back(view: RunView) -> None:
+    """Raise InputError where a run is being rolled back: it cannot go on meanwhile."""
+    if view.state is RunState.ROLLING_BACK:
+        raise InputError(
+            f"the run is being rolled back: {view.reason}",
+            where=view.run,
+            remedy="`skipstone rollback` again finishes that",
+        )
 
 
 def _expect_same(view: RunView, plan: Plan, run: RunDirectory) -> None:

@@ -119,14 +119,16 @@ class StageView:
 class RunView:
     """Where a run stands.
 
-    ``sittings`` counts the processes that have worked on it, the present one since ``sitting_began``;
-    ``worked`` is how many seconds those before it did. The time in between is not the run's.
+    ``undoes`` names the run that it rolls back. ``sittings`` counts the processes that have worked on it, the
+    present one since ``sitting_began``; ``worked`` is how many seconds those before it did. The time in
+    between is not the run's.
     """
 
     run: str = ""
     plan_id: str = ""
     plan_digest: str = ""
     cloud: str = ""
+    undoes: str = ""
     source: str = ""
     target: str = ""
     point_of_no_return: str | None = None
@@ -239,7 +241,8 @@ class Fold:
         if event.kind in _GATE_STATES:
             changes["gates"] = _with_gate(self._run.gates, event)
         if not move.to.at_work:
-            until = self._run.last_time if event.kind is Kind.RUN_ABORTED else event.time
+            by_itself = event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}
+            until = event.time if by_itself else self._run.last_time
             worked = self._run.elapsed(until or event.time)
             changes |= {"ended": event.time, "worked": worked, "sitting_began": None}
         self._run = replace(self._run, **changes)
@@ -255,6 +258,7 @@ class Fold:
             "run": facts["run"],
             "plan_digest": facts["plan_digest"],
             "plan_id": plan["id"],
+            "undoes": plan.get("undoes", ""),
             **{name: plan[name] for name in ("cloud", "source", "target", "point_of_no_return", "estimate")},
         }
 

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     RUN_FAILED = "run-failed"
     RUN_STOPPED = "run-stopped"
     RUN_ABORTED = "run-aborted"
+    ROLLBACK_BEGUN = "rollback-begun"
+    ROLLBACK_DONE = "rollback-done"
     GATE_OPENED = "gate-opened"
     GATE_APPROVED = "gate-approved"
     GATE_REJECTED = "gate-rejected"
@@ -71,6 +73,8 @@ class RunState(StrEnum):
     FAILED = "failed"
     DONE = "done"
     ABORTED = "aborted"
+    ROLLING_BACK = "rolling-back"
+    ROLLED_BACK = "rolled-back"
 
     @property
     def at_work(self) -> bool:
@@ -80,7 +84,7 @@ class RunState(StrEnum):
     @property
     def over(self) -> bool:
         """Whether nothing can follow: the plan, applied again, is another run."""
-        return self in {RunState.DONE, RunState.ABORTED}
+        return self in {RunState.DONE, RunState.ABORTED, RunState.ROLLED_BACK}
 
 
 class GateState(StrEnum):
@@ -167,6 +171,16 @@ RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
         )
     },
 }
+
+
+RUN_MOVES |= {
+    (state, Kind.ROLLBACK_BEGUN): RunMove(
+        RunState.ROLLING_BACK, "what was done is undone, by a run of its own"
+    )
+    for state in RunState
+    if state not in {RunState.NEW, RunState.ROLLED_BACK}
+}
+RUN_MOVES[RunState.ROLLING_BACK, Kind.ROLLBACK_DONE] = RunMove(RunState.ROLLED_BACK, "everything was undone")
 
 
 class ForbiddenMove(RuntimeError):  # noqa: N818 - reads as what happened

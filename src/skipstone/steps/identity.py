@@ -12,7 +12,7 @@ class GrantServiceRole(Step):
 
     Neutron from 2024.1 on lets only this role bind ports (a live migration without it ends in 403), and
     2025.2's nova wants it for external events; Zed's bootstrap does not create it. Harmless before.
-    ``users`` are names in ``domain``.
+    ``users`` are names in ``domain``; ``create`` says that the role was not there before.
     """
 
     kind: Literal["grant-service-role"] = "grant-service-role"
@@ -21,6 +21,7 @@ class GrantServiceRole(Step):
     project: str = "service"
     domain: str = "Default"
     users: tuple[str, ...]
+    create: bool = True
 
     def is_done(self) -> Command:
         """Compare the users that hold it with those that should."""
@@ -50,3 +51,16 @@ class GrantServiceRole(Step):
     def verify(self) -> Command:
         """Compare the users that hold it with those that should."""
         return self.is_done()
+
+    def revert(self) -> Command:
+        """Delete the role where it was created here, else take it from those who got it here."""
+        if self.create:
+            return self.on_host(f"""
+if openstack role show {quote(self.role)} > /dev/null 2>&1; then openstack role delete {quote(self.role)}; fi
+""")
+        return self.on_host(f"""
+for user in {words(self.users)}; do
+    openstack role remove {quote(self.role)} --user "$user" --user-domain {quote(self.domain)} \\
+        --project {quote(self.project)} --project-domain {quote(self.domain)} || true
+done
+""")

@@ -1,6 +1,16 @@
 """Every kind of step, by the word that a plan file uses for it."""
 
-from skipstone.steps import backup, broker, compute, configuration, database, identity, packages, services
+from skipstone.steps import (
+    backup,
+    broker,
+    compute,
+    configuration,
+    database,
+    identity,
+    packages,
+    revert,
+    services,
+)
 from skipstone.steps.step import Step
 
 STEPS: tuple[type[Step], ...] = (
@@ -26,6 +36,7 @@ STEPS: tuple[type[Step], ...] = (
     identity.GrantServiceRole,
     packages.DownloadPackages,
     packages.UpgradePackages,
+    revert.Revert,
     services.AskApi,
     services.StartServices,
     services.StopServices,

@@ -32,6 +32,8 @@ STYLES = {
     RunState.STOPPING: "bold yellow",
     RunState.WAITING: "bold magenta",
     RunState.ABORTED: "bold red",
+    RunState.ROLLING_BACK: "bold yellow",
+    RunState.ROLLED_BACK: "bold yellow",
 }
 SHOWN_STEPS = 12
 """More running steps than this are counted, not listed."""
@@ -156,6 +158,8 @@ _TEXTS = {
     Kind.RUN_FAILED: "run failed: {reason}",
     Kind.RUN_STOPPED: "run stopped: {reason}",
     Kind.RUN_ABORTED: "run aborted by {who}: {why}",
+    Kind.ROLLBACK_BEGUN: "rollback begun by {who}: run {by}",
+    Kind.ROLLBACK_DONE: "rolled back by run {by}",
     Kind.GATE_OPENED: "GATE {gate}: {title}; open until {expires}",
     Kind.GATE_APPROVED: "gate {gate} approved by {who}: {why}",
     Kind.GATE_REJECTED: "gate {gate} rejected by {who}: {why}",

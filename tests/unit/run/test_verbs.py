@@ -143,7 +143,8 @@ def test_apply_refuses_before_it_touches_anything(
     base = rig.base
     known = "h2" if "no host" in words else "h1"
     (base / "inventory.yaml").write_text(f"name: toycloud\nhosts:\n  {known}: {{groups: [control]}}\n")
-    save_plan(plan_of([toy("a"), toy("b", "a")]), base / "plan.yaml")
+    name = "unbegun" if "asked" in words else "toyplan"
+    save_plan(plan_of([toy("a"), toy("b", "a")], name=name), base / "plan.yaml")
     before = len(read_events(base / "runs/toyplan-1/journal.db"))
     code, _, err = answer(
         capsys, "apply", str(base / "plan.yaml"), "-i", str(base / "inventory.yaml"), *options

@@ -1,6 +1,16 @@
 """One sample of every kind of step."""
 
-from skipstone.steps import backup, broker, compute, configuration, database, identity, packages, services
+from skipstone.steps import (
+    backup,
+    broker,
+    compute,
+    configuration,
+    database,
+    identity,
+    packages,
+    revert,
+    services,
+)
 from skipstone.steps.step import Step
 
 COMMON = {"id": "stage.step", "title": "Do it", "host": "ctl1", "deadline": 60, "estimate": 5}
@@ -44,6 +54,7 @@ SAMPLES: tuple[Step, ...] = (
     identity.GrantServiceRole(**OPERATED, users=("glance", "nova")),
     packages.DownloadPackages(**COMMON, **APT),
     packages.UpgradePackages(**COMMON, **APT, hold=("ovs-vswitchd", "libvirt-guests")),
+    revert.Revert(**COMMON, of="stage.step", script="rm -f /etc/x\n"),
     services.AskApi(**OPERATED, command="openstack image list --limit 1"),
     services.StartServices(**COMMON, units=("nova-api",), restart=True),
     services.StopServices(**COMMON, stop=("nova-api",), block=("new",)),

@@ -103,6 +103,8 @@ def _service_role(layout: Layout) -> tuple[Step, ...]:
     if not layout.must_handle("prepare.service-role"):
         return ()
     admins = next((role.service_users for role in layout.cloud.roles if role.name == "admin"), ())
+    service = next((role for role in layout.cloud.roles if role.name == "service"), None)
+    holders = service.service_users if service else ()
     if not admins:
         raise InputError(
             "no user of the project `service` holds the role admin, so it is not known who needs `service`",
@@ -115,7 +117,8 @@ def _service_role(layout: Layout) -> tuple[Step, ...]:
             title="Create the role `service` and grant it to the services' users",
             deadline=300,
             estimate=30,
-            users=admins,
+            users=tuple(user for user in admins if user not in holders),
+            create=service is None,
         ),
     )
 

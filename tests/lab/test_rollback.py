@@ -1,0 +1,65 @@
+"""Gates and rollback on a real cloud: its control plane is stopped, and then is as it was."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skipstone.cloud.cloudfile import load_cloud
+from skipstone.cloud.fingerprint import differences, fingerprint_of
+from tests.lab.labcloud import LabCloud
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
+
+
+def state(lab: LabCloud) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(lab.skipstone("status", "--json").stdout)
+    return found
+
+
+def wait_at(lab: LabCloud, process: subprocess.Popen[str], gate: str) -> dict[str, Any]:
+    """Wait until the latest run waits at a gate, and return how it stands there."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        view = state(lab)
+        if view["state"] == "waiting" and view["gates"][-1]["id"] == gate:
+            gate_view: dict[str, Any] = view["gates"][-1]
+            return gate_view
+        time.sleep(2)
+    raise AssertionError(f"the run did not come to gate {gate}: {state(lab)['state']}")
+
+
+def test_a_stopped_control_plane_comes_back_as_it_was(lab: LabCloud, tmp_path: Path) -> None:
+    cloud, plan, before = tmp_path / "cloud.yaml", tmp_path / "plan.yaml", tmp_path / "before.json"
+    lab.skipstone("discover", "-i", lab.inventory, "-o", cloud)
+    lab.skipstone("plan", cloud, "--to", "2025.1", "-o", plan)
+    lab.skipstone("verify", "-i", lab.inventory, "--save", before)
+    boots = lab.boot_ids()
+
+    until_stopped = ("apply", plan, "-i", lab.inventory, "--fresh", "--approve", "begin", "--until", "stop")
+    with lab.started(*until_stopped) as applying:
+        gate = wait_at(lab, applying, "outage")
+        assert any(line.startswith("done: prepare") for line in gate["basis"])
+        assert any("none rebooted" in line for line in gate["basis"])
+        assert any("point of no return" in line for line in gate["basis"])
+        lab.skipstone("approve", "outage", "--by", "eve", "--reason", "a test")
+        output, errors = applying.communicate(timeout=300)
+        assert applying.returncode == 0, output + errors
+    assert state(lab)["gates"][-1]["who"] == "eve"
+    assert "inactive" in lab.on("ctl1", "systemctl is-active nova-api || true")
+
+    lab.skipstone("rollback", "--yes")
+    again = tmp_path / "again.yaml"
+    lab.skipstone("discover", "-i", lab.inventory, "-o", again)
+    assert differences(fingerprint_of(load_cloud(cloud)), fingerprint_of(load_cloud(again))) == []
+    lab.skipstone("verify", "-i", lab.inventory, "--against", before)
+    assert lab.boot_ids() == boots
+
+    refused = lab.skipstone("resume", codes={2})
+    assert "nothing is left to do" in refused.stderr
+    lab.skipstone("apply", plan, "-i", lab.inventory, "--approve", "begin", "--until", "backup")
+    lab.skipstone("abort", "--reason", "the test is over")

@@ -1,0 +1,150 @@
+"""Rollback on simulated hosts: what was done is undone, the last first, or nothing is touched."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from skipstone.cloud.command import OPERATOR
+from skipstone.errors import InputError, RollbackRefused
+from skipstone.plan.plan import Plan
+from skipstone.run.directory import RunDirectory, find_run
+from skipstone.run.lock import hold_cloud
+from skipstone.run.rollback import note_begun, note_done, plan_rollback
+from skipstone.run.runview import RunView
+from skipstone.run.state import RunState
+from skipstone.steps.registry import KINDS
+from skipstone.steps.revert import Revert
+from skipstone.steps.step import Impact, Reversibility
+from tests.unit.run.test_verbs import answer
+from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "toy", Toy)
+
+
+def begun(rig: Rig, plan: Plan, *, until: str | None = None) -> RunDirectory:
+    asyncio.run(rig.apply(plan, until=until))
+    return find_run(rig.base / "runs", None)
+
+
+def roll_back(rig: Rig, directory: RunDirectory) -> RunView:
+    plan = plan_rollback(directory)
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+        note_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+    return asyncio.run(rig.apply(plan))
+
+
+def reverts(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
+    return [(step.of, step.needs) for step in plan.steps() if isinstance(step, Revert)]
+
+
+def test_a_step_is_undone_after_those_that_needed_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts())
+    plan = plan_of(
+        [toy("a", undo="undo a"), toy("b", "a"), toy("c", "b", undo="undo c"), toy("d", "a", undo="undo d")],
+        [toy("e", undo="undo e")],
+        [toy("f", undo="undo f")],
+    )
+    made = plan_rollback(begun(rig, plan, until="stage2"))
+    assert [stage.name for stage in made.stages] == ["undo-stage2", "undo-stage1"]
+    assert dict(reverts(made)) == {
+        "e": (),
+        "a": ("undo.c", "undo.d"),  # b needs no undoing, so a waits for c, which needed b
+        "c": (),
+        "d": (),
+    }
+
+
+def test_the_scripts_are_those_of_the_journal_and_run_once(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"b": [3]})
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, plan_of([toy("a", undo="undo a"), toy("b", "a", undo="undo b"), toy("c", "b")]))
+    hosts.ran.clear()
+    view = roll_back(rig, directory)
+    assert view.state is RunState.DONE
+    undone = [name.rpartition("/")[2] for name in hosts.ran]
+    assert undone == ["undo.b.1", "undo.a.1"], "b failed, and is undone all the same"
+
+
+def test_what_was_done_before_the_run_is_not_undone(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={"is a done": [0]}))
+    directory = begun(rig, plan_of([toy("a", check="is a done", undo="undo a"), toy("b", undo="undo b")]))
+    assert [of for of, _ in reverts(plan_rollback(directory))] == ["b"]
+
+
+@pytest.mark.parametrize("kind", [Reversibility.NONE, Reversibility.FROM_BACKUP])
+def test_past_the_point_of_no_return_it_is_refused(tmp_path: Path, kind: Reversibility) -> None:
+    rig = Rig(tmp_path, Hosts(codes={"b": [3]}))
+    directory = begun(rig, plan_of([toy("a", undo="undo a"), toy("b", "a", reversibility=kind)]))
+    with pytest.raises(RollbackRefused, match="past its point of no return") as caught:
+        plan_rollback(directory)
+    assert "b" in caught.value.evidence
+    assert caught.value.exit_code == 2
+
+
+def test_a_job_that_may_be_at_work_is_waited_for_first(tmp_path: Path) -> None:
+    hosts = Hosts(silent=10_000)
+    directory = begun(Rig(tmp_path, hosts), plan_of([toy("a", undo="undo a")]))
+    with pytest.raises(InputError, match="may still be at work"):
+        plan_rollback(directory)
+
+
+def test_where_apis_were_down_the_rollback_ends_with_their_answers(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts())
+    wait = {
+        "id": "services.answers",
+        "title": "ask",
+        "kind": "wait-for-api",
+        "host": OPERATOR,
+        "deadline": 9,
+        "estimate": 1,
+        "url": "http://192.0.2.1/",
+        "statuses": (200,),
+        "server": "h1",
+        "units": ("nova-api",),
+    }
+    ask = KINDS["wait-for-api"].model_validate(wait)
+    plan = plan_of([toy("a", impact=Impact.API_DOWN, undo="undo a")], [ask])
+    made = plan_rollback(begun(rig, plan, until="stage1"))
+    assert [step.id for step in made.stages[-1].steps] == ["again.services.answers"]
+    quiet = plan_of([toy("a", undo="undo a")], [ask], name="quiet")
+    assert [stage.name for stage in plan_rollback(begun(rig, quiet, until="stage1")).stages] == [
+        "undo-stage1"
+    ]
+
+
+def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={"b": [3], "undo a": [1]}))
+    plan = plan_of([toy("a", undo="undo a"), toy("b", "a")])
+    directory = begun(rig, plan)
+    assert roll_back(rig, directory).state is RunState.FAILED
+    assert directory.view().state is RunState.ROLLING_BACK
+    with pytest.raises(InputError, match="is being rolled back"):
+        asyncio.run(rig.apply(plan))
+    made = plan_rollback(directory)
+    assert asyncio.run(rig.apply(made)).state is RunState.DONE, "the same rollback goes on"
+    with hold_cloud(tmp_path / "clouds", plan.cloud, "x") as lease:
+        note_done(RunDirectory(tmp_path / "runs" / "toyplan-1-rollback-1"), made, lease)
+    assert directory.view().state is RunState.ROLLED_BACK
+    with pytest.raises(InputError, match="is rolled back already"):
+        plan_rollback(directory)
+    assert asyncio.run(rig.apply(plan)).run == "toyplan-2"
+
+
+def test_the_verb_shows_first_and_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path))
+    directory = begun(Rig(tmp_path, Hosts()), plan_of([toy("a", undo="undo a")], [toy("b")]), until="stage1")
+    code, out, _ = answer(capsys, "rollback", "--dry-run")
+    assert (code, "undo a" in out) == (0, True)
+    assert json.loads(answer(capsys, "rollback", "--dry-run", "--json")[1])["undoes"] == "toyplan-1"
+    code, _, err = answer(capsys, "rollback")
+    assert code == 2
+    assert "Undo: a" in err
+    assert "say --yes" in err
+    assert directory.view().state is RunState.STOPPED
