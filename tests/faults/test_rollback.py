@@ -70,3 +70,15 @@ def test_an_undoing_that_fails_stops_and_goes_on(tmp_path: Path) -> None:
     os.mknod(tmp_path / "repaired")
     assert rollback(tmp_path) == 0
     assert not list(tmp_path.glob("made-*"))
+
+
+def test_a_failure_names_every_way_on(tmp_path: Path) -> None:
+    failing = undoable(tmp_path, "b", "a").model_copy(update={"script": "exit 3"})
+    prepare(tmp_path, plan_of([undoable(tmp_path, "a"), failing]))
+    assert apply(tmp_path) == 4
+    said = (tmp_path / "out").read_text()
+    for words in ("`skipstone resume` goes on here", "skipstone rollback undoes", "skipstone abort --reason"):
+        assert words in said
+    assert "skipstone skip" not in said, "without this step the upgrade is not whole"
+    assert rollback(tmp_path) == 0
+    assert not list(tmp_path.glob("made-*"))

@@ -96,13 +96,25 @@ class Application:
                 f"{step.error}; {len(view.remaining)} of {sum(1 for _ in view.steps())} steps remain",
                 where=f"{step.host}: {step.id}",
                 evidence=step.evidence,
-                remedy=step.remedy,
+                remedy="\n".join([step.remedy, *self._choices(view, step.id)]),
             )
         if view.state is RunState.STOPPED and (self.options.until is None or view.refusing_gate):
             raise RunStopped(
                 f"the run has stopped: {view.reason}; {len(view.remaining)} steps remain",
                 remedy="skipstone resume goes on where it stopped",
             )
+
+    def _choices(self, view: "RunView", failed: str) -> list[str]:
+        """Return what else an operator can do after a step failed; its remedy names resume."""
+        from skipstone.steps.step import Reversibility
+
+        attempts = {step.id: step.attempt for step in view.steps()}
+        begun = [step for step in self.plan.steps() if attempts[step.id]]
+        skippable = next(step.skippable for step in self.plan.steps() if step.id == failed)
+        choices = [f"skipstone skip {failed} --reason TEXT ({skippable})"] if skippable else []
+        if not self.plan.undoes and all(step.reversibility is Reversibility.EXACT for step in begun):
+            choices.append("skipstone rollback undoes what was done")
+        return [*choices, "skipstone abort --reason TEXT gives the run up as it stands"]
 
     def _check_input(self) -> None:
         """Raise InputError where the plan has no such stage or gate, or the inventory lacks a host of it."""

@@ -74,7 +74,7 @@ class Executor:
             answer = await self._check(step, step.is_done())
         except NoAnswer as silence:
             self._fail(
-                step, f"{step.host} could not be asked, so nothing was run", str(silence), "apply again"
+                step, f"{step.host} could not be asked, so nothing was run", str(silence), "skipstone resume"
             )
             return
         if answer is not None and answer.ok:
@@ -177,7 +177,7 @@ class Executor:
         self._note(step, Kind.NO_ANSWER, what=f"{step.host} does not answer", evidence=seen, remedy=remedy)
 
     def _fail(self, step: Step, what: str, evidence: str, remedy: str = "") -> None:
-        remedy = remedy or "see the evidence, repair the cause, then run apply again: it goes on here"
+        remedy = remedy or "see the evidence, repair the cause, then `skipstone resume` goes on here"
         self._note(step, Kind.FAILURE, what=what, evidence=evidence, remedy=remedy)
 
 

@@ -156,7 +156,7 @@ class Journal:
                 "the journal cannot be written, so nothing more is done to the cloud",
                 where=str(self.path),
                 evidence=str(error),
-                remedy="make room on the disk, or see who has taken the run over; then run apply again",
+                remedy="make room on the disk, or see who has taken the run over; then `skipstone resume`",
             ) from error
 
 
