@@ -208,6 +208,7 @@ class Application:
     async def _carry_out(
         self, directory: "RunDirectory", sitting: "Sitting", figures: "Figures"
     ) -> "RunView":
+        from skipstone.cli.answering import answered_from
         from skipstone.cloud.masking import Secrets
         from skipstone.cloud.transport import open_transport
         from skipstone.run.engine import open_engine, sqlite_url
@@ -239,6 +240,8 @@ class Application:
                 )
                 journal.listeners.append(stack.enter_context(shown_progress(self.console)).hear)
                 stack.enter_context(_stopped_by_signals(runner))
+                if sys.stdin.isatty():
+                    stack.enter_context(answered_from(sys.stdin.fileno(), directory, journal))
                 try:
                     return await runner.run(until=self.options.until)
                 except asyncio.CancelledError:

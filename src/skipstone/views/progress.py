@@ -234,7 +234,7 @@ def _gate(gate: GateView, now: datetime) -> Text:
 
 
 def _answers(gate: str) -> str:
-    return f"skipstone approve {gate} --reason TEXT   or   skipstone reject {gate} --reason TEXT"
+    return f"skipstone approve {gate} --reason TEXT, or reject; in the run's own terminal: y or n, and Enter"
 
 
 def _trouble(step: StepView) -> Text:
