@@ -39,8 +39,8 @@ class LabCloud:
         )
         sys.stdout.write(done.stdout)
         sys.stderr.write(done.stderr)
-        last = "\n".join((done.stderr or done.stdout).splitlines()[-12:])
-        assert done.returncode in (codes or {0}), f"{arguments[0]} exited with {done.returncode}: {last}"
+        last = "\n".join([*done.stdout.splitlines()[-12:], *done.stderr.splitlines()[-12:]])
+        assert done.returncode in (codes or {0}), f"{arguments[0]} exited with {done.returncode}:\n{last}"
         return done
 
     @contextmanager
