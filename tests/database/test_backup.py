@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from skipstone.cloud.command import Command
-from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases, ProveDumpRestores
+from skipstone.steps.backup import BackupConfiguration, DumpDatabases, DumpStoppedDatabases, ProveDumpRestores
 from skipstone.steps.database import SyncDatabase
 
 pytestmark = [
@@ -91,7 +91,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def filled(server: Server) -> Server:
-    for name in NAMES:
+    for name in (*NAMES, "later"):
         server.ask(f"drop database if exists {name}")
     done = server.run(Command("db", f"mariadb <<'END'\n{FILL}\nEND\n"))
     assert done.returncode == 0, done.stderr
@@ -108,7 +108,7 @@ def proof_step(directory: Path) -> ProveDumpRestores:
 
 def test_a_dump_is_proven_by_restoring_it(filled: Server, tmp_path: Path) -> None:
     dump, proof = dump_step(tmp_path / "d"), proof_step(tmp_path / "d")
-    assert filled.run(dump.is_done()).returncode != 0
+    assert filled.run(dump.verify()).returncode != 0
     done = filled.run(dump.apply())
     assert done.returncode == 0, done.stderr
     assert filled.run(dump.verify()).returncode == 0
@@ -147,8 +147,24 @@ def test_a_truncated_dump_is_found_out(filled: Server, tmp_path: Path) -> None:
     assert filled.run(dump.apply()).returncode == 0
     file = tmp_path / "d" / "dump.sql.gz"
     file.write_bytes(file.read_bytes()[:-100])
-    assert filled.run(dump.is_done()).returncode != 0
+    assert filled.run(dump.verify()).returncode != 0
     assert filled.run(proof_step(tmp_path / "d").apply()).returncode != 0
+
+
+def test_a_backup_of_an_earlier_run_is_never_taken_for_this_ones(filled: Server, tmp_path: Path) -> None:
+    dump = dump_step(tmp_path / "d")
+    stopped = DumpStoppedDatabases(id="s.d", **COMMON, directory=str(tmp_path / "s"), databases=NAMES)
+    configuration = BackupConfiguration(id="b.c", **COMMON, directory=str(tmp_path / "c"))
+    assert {step.is_done() for step in (dump, stopped, configuration)} == {None}
+    for step in (dump, stopped):
+        assert filled.run(step.apply()).returncode == 0
+    filled.ask("create database later")
+    for step in (dump, stopped):
+        changed = step.model_copy(update={"databases": (*NAMES, "later")})
+        assert filled.run(changed.apply()).returncode == 0
+        assert filled.run(changed.verify()).returncode == 0
+    assert b"later" in gzip.decompress((tmp_path / "d" / "dump.sql.gz").read_bytes())
+    assert (tmp_path / "s" / "later.sql.gz").exists()
 
 
 def test_a_dump_of_a_database_that_is_not_there_fails(filled: Server, tmp_path: Path) -> None:

@@ -64,4 +64,6 @@ def test_a_stopped_control_plane_comes_back_as_it_was(lab: LabCloud, tmp_path: P
     refused = lab.skipstone("resume", codes={2})
     assert "nothing is left to do" in refused.stderr
     lab.skipstone("apply", plan, "-i", lab.inventory, "--approve", "begin", "--until", "backup")
+    dumped = lab.skipstone("log", "--step", "backup.databases", "--json").stdout
+    assert '"intent"' in dumped, "the backup of the run before is not taken for this one's"
     lab.skipstone("abort", "--reason", "the test is over")
