@@ -4,8 +4,8 @@ A backup counts only once it was restored: configuration is compared with the fi
 a database dump is loaded into a scratch server of its own and dumped again; both dumps must be equal, byte
 for byte.
 
-None of them says ``is_done``: what lies there may be of an earlier run of the same plan, which was rolled back,
-and a migration that fails would come back to the databases of that day.
+None of them says ``is_done``: what lies there may be of an earlier run of the same plan, which was rolled
+back, and a migration that fails would come back to the databases of that day.
 """
 
 from typing import Literal
