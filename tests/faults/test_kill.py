@@ -15,6 +15,7 @@ from tests.unit.run.toy import plan_of
 
 POINTS = [
     *((Kind.RUN_STARTED, None), (Kind.RUN_FAILED, None), (Kind.RUN_RESUMED, None), (Kind.RUN_DONE, None)),
+    *((Kind.GATE_OPENED, None), (Kind.GATE_APPROVED, None)),
     *((Kind.NOTHING_TO_DO, "done-before"), (Kind.FAILURE, "second-time-lucky"), (Kind.OUTPUT, "plain")),
     *(
         (kind, step)

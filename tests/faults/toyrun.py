@@ -12,7 +12,7 @@ import dbos  # noqa: F401 - imported once, by the server that the processes are 
 from skipstone.cli.application import Application
 from skipstone.cli.main import main
 from skipstone.cloud.command import OPERATOR
-from skipstone.plan.plan import Plan
+from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.planfile import save_plan
 from skipstone.steps.registry import KINDS
 from tests.unit.run.toy import Toy, plan_of, toy
@@ -54,6 +54,7 @@ def toy_plan(effects: Path) -> Plan:
             ),
             here("last", "second-time-lucky", script=f"{log}; echo one; sleep 0.2; echo two", proof="true"),
         ],
+        gates=[Gate(id="middle", title="go on", before="stage2")],
     )
 
 
