@@ -10,6 +10,7 @@ from typing import Any
 
 from skipstone import __version__
 from skipstone.errors import InputError, RollbackRefused
+from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal, read_events
@@ -151,7 +152,8 @@ def _answers(stages: Iterable[Mapping[str, Any]]) -> Stage:
     for facts in (step for stage in stages for step in stage["steps"] if step["kind"] in kinds):
         step = kinds[facts["kind"]].model_validate({**facts, "id": f"again.{facts['id']}", "needs": ()})
         known.setdefault(step.apply().script, step)  # an agent is waited for after each part of an upgrade
-    return Stage(name="answers", title="See that everything answers again", steps=tuple(known.values()))
+    steps = at_most(known.values(), CLIENTS_AT_ONCE)
+    return Stage(name="answers", title="See that everything answers again", steps=steps)
 
 
 def note_begun(directory: RunDirectory, plan: Plan, lease: Lease) -> None:

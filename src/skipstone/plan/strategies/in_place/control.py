@@ -3,6 +3,7 @@
 from skipstone.catalog.service import Place, Purpose, Service
 from skipstone.cloud.command import OPERATOR
 from skipstone.cloud.model import Host
+from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import HELD_UNITS, Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
@@ -287,7 +288,7 @@ def verify(layout: Layout) -> Stage:
             id=f"verify.{service.name}",
             title=f"Read from {service.name} through its API",
             deadline=180,
-            estimate=8,
+            estimate=5,
             command=service.api.read,
         )
         for service in layout.services
@@ -296,7 +297,10 @@ def verify(layout: Layout) -> Stage:
     return Stage(
         name="verify",
         title="Verify the control plane",
-        steps=(*asks, *agents_alive(layout, "verify"), *status_checks(layout, "verify", others)),
+        steps=(
+            *at_most((*asks, *agents_alive(layout, "verify")), CLIENTS_AT_ONCE),
+            *status_checks(layout, "verify", others),
+        ),
     )
 
 
@@ -319,7 +323,7 @@ def agents_alive(layout: Layout, stage: str) -> tuple[Step, ...]:
             title=f"Wait until all {len(agents)} agents of {name} are alive",
             host=OPERATOR,
             deadline=300,
-            estimate=30,
+            estimate=15,
             list_command=command,
             lines=tuple(line.format(binary=agent.binary, host=agent.host) for agent in agents),
         )
