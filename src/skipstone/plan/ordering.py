@@ -9,7 +9,7 @@ CLIENTS_AT_ONCE = 2
 
 
 def at_most(steps: Iterable[Step], width: int) -> tuple[Step, ...]:
-    """Return the steps, in ``width`` chains side by side: each needs, besides, the one ``width`` before it."""
+    """Return the steps in ``width`` chains side by side: each also needs the one ``width`` before it."""
     ordered: list[Step] = []
     for number, step in enumerate(steps):
         before = ordered[number - width].id if number >= width else None
