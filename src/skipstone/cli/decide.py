@@ -107,10 +107,12 @@ def skip(step: str, run: str | None, who: str | None, why: str) -> int:
 @MUST_REASON
 def abort(run: str | None, who: str | None, why: str) -> int:
     """Give RUN up where it stands: nothing of it goes on any more, and nothing is undone."""
+    from skipstone.run.directory import expect_not_rolling_back
     from skipstone.run.state import Kind
 
     directory, settings = _run(run)
     view = directory.view()
+    expect_not_rolling_back(view)
     if view.state.over:
         raise InputError(f"the run is {view.state} already", where=directory.run, evidence=view.reason)
     going = [f"{step.id} on {step.host}: its job may go on there" for step in view.steps() if step.state.open]

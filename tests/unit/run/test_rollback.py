@@ -117,7 +117,9 @@ def test_where_apis_were_down_the_rollback_ends_with_their_answers(tmp_path: Pat
     ]
 
 
-def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(tmp_path: Path) -> None:
+def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     rig = Rig(tmp_path, Hosts(codes={"b": [3], "undo a": [1]}))
     plan = plan_of([toy("a", undo="undo a"), toy("b", "a")])
     directory = begun(rig, plan)
@@ -125,6 +127,10 @@ def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(tmp
     assert directory.view().state is RunState.ROLLING_BACK
     with pytest.raises(InputError, match="is being rolled back"):
         asyncio.run(rig.apply(plan))
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path))
+    for arguments in (("resume", "toyplan-1"), ("abort", "toyplan-1", "--reason", "enough")):
+        code, _, err = answer(capsys, *arguments)
+        assert (code, "is being rolled back" in err) == (2, True)
     made = plan_rollback(directory)
     assert asyncio.run(rig.apply(made)).state is RunState.DONE, "the same rollback goes on"
     with hold_cloud(tmp_path / "clouds", plan.cloud, "x") as lease:
