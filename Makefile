@@ -30,7 +30,7 @@ check: install  ## format, lint, types, unit tests: under a minute
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest -q -n 2 tests/unit tests/plans
+	pytest -q -n 3 --dist worksteal tests/unit tests/plans
 
 test: check test-daemons test-lab  ## all tests: also on real daemons and on a real cloud, about an hour (as root)
 

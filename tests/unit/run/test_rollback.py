@@ -88,7 +88,7 @@ def test_past_the_point_of_no_return_it_is_refused(tmp_path: Path, kind: Reversi
 
 def test_a_job_that_may_be_at_work_is_waited_for_first(tmp_path: Path) -> None:
     hosts = Hosts(silent=10_000)
-    directory = begun(Rig(tmp_path, hosts), plan_of([toy("a", undo="undo a")]))
+    directory = begun(Rig(tmp_path, hosts), plan_of([toy("a", undo="undo a", deadline=1)]))
     with pytest.raises(InputError, match="may still be at work"):
         plan_rollback(directory)
 
