@@ -60,9 +60,6 @@ class Felt:
     def read(cls, recording: Path) -> "Felt":
         """Evaluate a recording of the probes."""
         found = measure(recording)
-        longest: dict[str, float] = {}
-        for stream in found.apis:
-            longest[stream.name] = max(stream.longest, longest.get(stream.name, 0))
         pings = {
             one.name: {
                 "lost": one.ping.bad,
@@ -73,7 +70,7 @@ class Felt:
             for one in found.instances
             if one.ping
         }
-        return cls(longest, pings, found.memory / MIB)
+        return cls(found.longest_outages, pings, found.memory / MIB)
 
 
 @dataclass

@@ -182,9 +182,8 @@ def test_the_cloud_can_be_tried_out_and_is_left_as_it_was(lab: LabCloud, tmp_pat
         "verify", "-i", lab.inventory, "--against", before, "--deep", "--json", codes={0, 1, 4}
     )
     found = json.loads(tried.stdout)
-    assert [one for one in found["differences"] if one["weight"] == "loss"] == []
     trials = found["trials"]
     assert [trial for trial in trials if not trial["ok"]] == []
+    assert tried.returncode == 0, found["differences"]
     assert "→" in next(trial["detail"] for trial in trials if trial["name"] == "live migration")
-    time.sleep(10)  # what nova and neutron still owe after their answers: an allocation, a port's status
     lab.skipstone("verify", "-i", lab.inventory, "--against", before)

@@ -1,9 +1,7 @@
 """Answers at gates from the terminal that the run was started in: ``y`` or ``n``, and Enter."""
 
 import asyncio
-import getpass
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -23,7 +21,7 @@ def answered_from(terminal: int, directory: "RunDirectory", journal: "Journal") 
 
     They go the way of every decision, so that one from elsewhere may come first. In a running event loop.
     """
-    from skipstone.run.decision import decide
+    from skipstone.run.decision import decide, operator_here
 
     loop = asyncio.get_running_loop()
 
@@ -36,9 +34,10 @@ def answered_from(terminal: int, directory: "RunDirectory", journal: "Journal") 
         gate = journal.view.open_gate
         if gate is None or said not in ANSWERS:
             return
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
         with suppress(InputError):
-            decide(directory, gate.id, approved=ANSWERS[said], who=who, why="said at its terminal")
+            decide(
+                directory, gate.id, approved=ANSWERS[said], who=operator_here(), why="said at its terminal"
+            )
 
     loop.add_reader(terminal, hear)
     try:

@@ -1,18 +1,16 @@
 """One sitting of a run: everything between the command line and the runner, for ``apply`` and ``resume``."""
 
 import asyncio
-import getpass
 import signal
-import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import InputError, RunStopped
+from skipstone.errors import ExitCode, InputError, RollbackRefused, RunStopped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,6 +81,16 @@ class Application:
         if self.plan.undoes:
             note_done(directory, self.plan, lease)
 
+    def finish(self, *, as_json: bool) -> int:
+        """Carry the plan out, print how the run then stands, and return the exit code; raise as ``judge``."""
+        from skipstone.views.progress import run_json
+
+        view = self.run()
+        if as_json:
+            click.echo(run_json(view))
+        self.judge(view)
+        return ExitCode.DONE
+
     def judge(self, view: "RunView") -> None:
         """Say how it ended and where the log is; raise RunStopped where an operator is needed."""
         from skipstone.run.state import RunState
@@ -96,7 +104,7 @@ class Application:
                 f"{step.error}; {len(view.remaining)} of {sum(1 for _ in view.steps())} steps remain",
                 where=f"{step.host}: {step.id}",
                 evidence=step.evidence,
-                remedy="\n".join([step.remedy, *self._choices(view, step.id)]),
+                remedy="\n".join([step.remedy, *self._choices(view.run, step.id)]),
             )
         if view.state is RunState.STOPPED and (self.options.until is None or view.refusing_gate):
             raise RunStopped(
@@ -104,15 +112,15 @@ class Application:
                 remedy="skipstone resume goes on where it stopped",
             )
 
-    def _choices(self, view: "RunView", failed: str) -> list[str]:
+    def _choices(self, run: str, failed: str) -> list[str]:
         """Return what else an operator can do after a step failed; its remedy names resume."""
-        from skipstone.steps.step import Reversibility
+        from skipstone.run.directory import RunDirectory
+        from skipstone.run.rollback import plan_rollback
 
-        attempts = {step.id: step.attempt for step in view.steps()}
-        begun = [step for step in self.plan.steps() if attempts[step.id]]
         skippable = next(step.skippable for step in self.plan.steps() if step.id == failed)
         choices = [f"skipstone skip {failed} --reason TEXT ({skippable})"] if skippable else []
-        if not self.plan.undoes and all(step.reversibility is Reversibility.EXACT for step in begun):
+        with suppress(InputError, RollbackRefused):
+            plan_rollback(RunDirectory(self.settings.runs / run))
             choices.append("skipstone rollback undoes what was done")
         return [*choices, "skipstone abort --reason TEXT gives the run up as it stands"]
 
@@ -155,6 +163,7 @@ class Application:
 
     def _consent(self, directory: "RunDirectory") -> "Consent":
         """Return what is approved beforehand; who sits at a terminal is asked for the first gate at once."""
+        from skipstone.run.decision import operator_here
         from skipstone.run.gatekeeper import Consent
 
         gates, asked = dict.fromkeys(self.options.approve, "--approve"), self.options.yes or directory.begun
@@ -163,8 +172,7 @@ class Application:
             gates |= {gate.id: "asked at the terminal" for gate in self.plan.gates[:1]}
         elif not asked and not self.plan.gates:
             raise InputError("nobody can be asked here whether to begin", remedy="say --yes to begin unasked")
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
-        return Consent(who, "--yes" if self.options.yes else "", gates)
+        return Consent(operator_here(), "--yes" if self.options.yes else "", gates)
 
     def _rediscover(self) -> "Cloud":
         """Return the cloud as it is; raise PlanRefused where the plan was made for another state of it."""

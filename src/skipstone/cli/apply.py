@@ -5,11 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode
-
 if TYPE_CHECKING:
     from skipstone.cli.application import Application, Options
-    from skipstone.run.runview import RunView
 
 FILE = click.Path(path_type=Path)
 APPROVE = click.option("--approve", metavar="GATE", multiple=True, help="Approve this gate beforehand.")
@@ -56,7 +53,7 @@ def apply(
     from skipstone.cli.application import Options
 
     options = Options(yes=yes, approve=approve, until=until, fresh=fresh, measure=measure)
-    return _finish(_application(plan_file, inventory_file, options, state_dir), as_json=as_json)
+    return _application(plan_file, inventory_file, options, state_dir).finish(as_json=as_json)
 
 
 @click.command(
@@ -83,14 +80,13 @@ def resume(run: str | None, *, yes: bool, approve: tuple[str, ...], until: str |
     expect_not_rolling_back(view)
     if view.state.over:
         raise InputError(f"run {directory.run} is {view.state}: nothing is left to do", evidence=view.reason)
-    origin = directory.origin()
-    options = Options(yes=yes, approve=approve, until=until, measure=origin.measure)
-    application = _application(directory.plan, Path(origin.inventory), options, directory.path.parent.parent)
-    return _finish(application, as_json=as_json)
+    options = Options(yes=yes, approve=approve, until=until, measure=directory.origin().measure)
+    application = _application(directory.plan, directory.inventory, options)
+    return application.finish(as_json=as_json)
 
 
 def _application(
-    plan_file: Path, inventory_file: Path, options: "Options", state_dir: Path | None
+    plan_file: Path, inventory_file: Path, options: "Options", state_dir: Path | None = None
 ) -> "Application":
     from skipstone.cli.application import Application
     from skipstone.cloud.inventory import load_inventory
@@ -108,13 +104,3 @@ def _application(
         options=options,
         console=terminal(stderr=True),
     )
-
-
-def _finish(application: "Application", *, as_json: bool) -> int:
-    from skipstone.views.progress import run_json
-
-    view: RunView = application.run()
-    if as_json:
-        click.echo(run_json(view))
-    application.judge(view)
-    return ExitCode.DONE

@@ -1,6 +1,5 @@
 """What an operator decides about a run: ``approve``, ``reject``, ``pause``, ``skip`` and ``abort``."""
 
-import getpass
 import os
 import signal
 import socket
@@ -154,7 +153,9 @@ def _holder(directory: "RunDirectory", settings: "Settings") -> "Lease | None":
 
 
 def _who(name: str | None) -> str:
-    return name or f"{getpass.getuser()}@{socket.gethostname()}"
+    from skipstone.run.decision import operator_here
+
+    return name or operator_here()
 
 
 def _write(

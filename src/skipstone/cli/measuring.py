@@ -85,10 +85,8 @@ def felt_so_far(recording: Path) -> list[str]:
     from skipstone.views.duration import duration
 
     found = measure(recording)
-    longest: dict[str, float] = {}
-    for stream in found.apis:
-        longest[stream.name] = max(stream.longest, longest.get(stream.name, 0))
-    out = [f"{name} {duration(round(seconds))}" for name, seconds in longest.items() if seconds >= 1]
+    outages = found.longest_outages.items()
+    out = [f"{name} {duration(round(seconds))}" for name, seconds in outages if seconds >= 1]
     gaps = [one.ping.longest_gap for one in found.instances if one.ping]
     rebooted = [one.name for one in found.instances if one.rebooted]
     lines = [f"longest outage of each API so far: {', '.join(out) or 'none'}"]

@@ -37,7 +37,7 @@ def rollback(run: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> int
     from skipstone.plan.planfile import to_data
     from skipstone.run.rollback import plan_rollback
     from skipstone.settings import load_settings
-    from skipstone.views.progress import run_json, terminal
+    from skipstone.views.progress import terminal
     from skipstone.views.runbook import runbook
 
     settings = load_settings()
@@ -55,11 +55,7 @@ def rollback(run: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> int
         options=Options(yes=True, measure=False),
         console=console,
     )
-    view = application.run()
-    if as_json:
-        click.echo(run_json(view))
-    application.judge(view)
-    return ExitCode.DONE
+    return application.finish(as_json=as_json)
 
 
 def _undone(runs: Path, name: str | None) -> "RunDirectory":

@@ -52,6 +52,14 @@ class Impact(Fact):
     cpu_seconds: float
     memory: int
 
+    @property
+    def longest_outages(self) -> dict[str, float]:
+        """Seconds of the longest outage of each API, of its reads or its writes."""
+        longest: dict[str, float] = {}
+        for stream in self.apis:
+            longest[stream.name] = max(stream.longest, longest.get(stream.name, 0))
+        return longest
+
 
 def measure(directory: Path) -> Impact:
     """Return what the probes of a directory found; may be called while they run.

@@ -4,8 +4,10 @@ So an approval comes from any terminal or program of the operator's machine, and
 writer. A decision names the event that opened the gate: it is for that question and for no later one.
 """
 
+import getpass
 import json
 import os
+import socket
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,11 @@ from skipstone.errors import InputError
 from skipstone.run.directory import RunDirectory
 from skipstone.run.name import escaped
 from skipstone.run.runview import GateView
+
+
+def operator_here() -> str:
+    """Return who decides where no name is given: this user on this machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import pytest
 
-from skipstone.cloud.command import Command
 from skipstone.plan.plan import Gate
 from skipstone.run.directory import find_run
 from skipstone.run.lock import hold_cloud
@@ -22,12 +21,9 @@ class Look(Toy):
 
     skippable: ClassVar[str] = "it only looks"
 
-    def apply(self) -> Command:
-        return Command(self.host, f"do {self.id}")
-
 
 def look(name: str, *needs: str) -> Look:
-    return Look.model_validate(toy(name, *needs).model_dump() | {"kind": "toy"})
+    return Look.model_validate(toy(name, *needs).model_dump())
 
 
 @pytest.fixture
