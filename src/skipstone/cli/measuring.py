@@ -63,7 +63,10 @@ class Measurement:
 
     async def figures(self) -> list[str]:
         """Return what users have felt so far, for whoever decides at a gate."""
-        return await asyncio.to_thread(felt_so_far, self.directory.impact)
+        try:
+            return await asyncio.to_thread(felt_so_far, self.directory.impact)
+        except SkipstoneError as error:
+            return [f"what users have felt is not known: {error}"]
 
     def report(self) -> tuple[Path, Path]:
         """Print what users felt, and write the report as a page and as data; return their paths."""
