@@ -117,8 +117,8 @@ class Application:
         from skipstone.run.directory import RunDirectory
         from skipstone.run.rollback import plan_rollback
 
-        skippable = next(step.skippable for step in self.plan.steps() if step.id == failed)
-        choices = [f"skipstone skip {failed} --reason TEXT ({skippable})"] if skippable else []
+        looks = next(step.looks for step in self.plan.steps() if step.id == failed)
+        choices = [f"skipstone skip {failed} --reason TEXT (it only looks)"] if looks else []
         with suppress(InputError, RollbackRefused):
             plan_rollback(RunDirectory(self.settings.runs / run))
             choices.append("skipstone rollback undoes what was done")

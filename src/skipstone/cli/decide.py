@@ -84,7 +84,7 @@ def skip(step: str, run: str | None, who: str | None, why: str) -> int:
         raise InputError(
             f"the run has no step {step!r}", evidence="\n".join(steps), remedy="give one of these"
         )
-    if not steps[step].skippable:
+    if not steps[step].looks:
         raise InputError(
             "without this step the upgrade is not whole",
             where=step,
@@ -94,7 +94,7 @@ def skip(step: str, run: str | None, who: str | None, why: str) -> int:
     if states[step] is not StepState.FAILED:
         raise InputError(f"only a failed step is skipped; this one is {states[step]}", where=step)
     _write(directory, settings, Kind.SKIPPED, step=step, who=_who(who), why=why)
-    click.echo(f"{step} is skipped ({steps[step].skippable}); `skipstone resume` goes on", err=True)
+    click.echo(f"{step} is skipped (it only looks); `skipstone resume` goes on", err=True)
     return ExitCode.DONE
 
 

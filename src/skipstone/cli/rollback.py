@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode, InputError
+from skipstone.errors import ExitCode, InputError, SkipstoneError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from skipstone.plan.plan import Plan
     from skipstone.run.directory import RunDirectory
+    from skipstone.run.rollback import Rollback
 
 
 @click.command(
     epilog="""\b
 Examples:
   skipstone rollback --dry-run
+  skipstone rollback --to sample      back to before the first compute; `skipstone resume` goes on from there
   skipstone rollback --yes
 
 It can be stopped and killed as any run; `skipstone rollback` again goes on with it. Refused past the point of
-no return. No database is taken back, so nothing that users did meanwhile is lost.
+no return. What users lose by it is listed first.
 """
 )
 @click.argument("run", required=False)
+@click.option("--to", metavar="STAGE", default="", help="Only to the beginning of this stage.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be undone, with every command.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or how the rollback ended, as JSON.")
-def rollback(run: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Undo what RUN has done, the last first: the latest run where none is named."""
     from skipstone.cli.application import Application, Options
     from skipstone.cloud.inventory import load_inventory
@@ -42,14 +44,15 @@ def rollback(run: str | None, *, dry_run: bool, yes: bool, as_json: bool) -> int
 
     settings = load_settings()
     directory = _undone(settings.runs, run)
-    plan = plan_rollback(directory)
-    if dry_run:
-        click.echo(json.dumps(to_data(plan), indent=2) if as_json else runbook(plan))
-        return ExitCode.DONE
+    undoing = plan_rollback(directory, to)
     console = terminal(stderr=True)
-    _confirm(plan, console, yes=yes)
+    if dry_run:
+        click.echo(json.dumps(to_data(undoing.plan), indent=2) if as_json else runbook(undoing.plan))
+        _show_losses(undoing, directory, console)
+        return ExitCode.DONE
+    _confirm(undoing, directory, console, yes=yes)
     application = Application(
-        plan=plan,
+        plan=undoing.plan,
         inventory=load_inventory(directory.inventory),
         settings=settings,
         options=Options(yes=True, measure=False),
@@ -67,13 +70,45 @@ def _undone(runs: Path, name: str | None) -> "RunDirectory":
     return find_run(runs, undoes) if undoes and name is None else directory
 
 
-def _confirm(plan: "Plan", console: "Console", *, yes: bool) -> None:
-    for stage in plan.stages:
+def _confirm(undoing: "Rollback", directory: "RunDirectory", console: "Console", *, yes: bool) -> None:
+    for stage in undoing.plan.stages:
         for step in stage.steps:
             console.print(f"  {step.host:<10}{step.title}")
-    console.print("No database is taken back: nothing that users did meanwhile is lost.")
+    _show_losses(undoing, directory, console)
     if yes:
         return
     if not sys.stdin.isatty():
         raise InputError("nobody can be asked here whether to roll back", remedy="say --yes to do it unasked")
     click.confirm("Roll back?", abort=True, err=True)
+
+
+def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Console") -> None:
+    """Say to which moment the databases go back, and name what users have made or removed since."""
+    if undoing.data_of is None:
+        console.print("No database is taken back: nothing that users did meanwhile is lost.")
+        return
+    console.print(f"[bold]The databases go back to {undoing.data_of:%Y-%m-%d %H:%M:%S} UTC.[/]")
+    if not undoing.served:
+        console.print("No API has served since, so nothing that users did is lost.")
+        return
+    console.print(
+        "What users did since is lost to the cloud; instances run on, and disks stay where they are:"
+    )
+    for line in _changes(directory, console):
+        console.print(f"  {line}", soft_wrap=True)
+
+
+def _changes(directory: "RunDirectory", console: "Console") -> list[str]:
+    """Return a line for each thing that users made, moved or removed since the run has begun."""
+    from skipstone.apart import apart
+    from skipstone.cli.measuring import look_from_outside
+    from skipstone.cloud.inventory import load_inventory
+    from skipstone.impact.verification import load_look, users_changes
+
+    console.print("looking at the cloud from outside")
+    try:
+        before = load_look(directory.path / "before.json")
+        now = apart(look_from_outside, load_inventory(directory.inventory))
+    except SkipstoneError as error:
+        return [f"[yellow]it is not known what that is:[/] {error}"]
+    return users_changes(before, now) or ["nothing was made, moved or removed since the run began"]

@@ -42,6 +42,7 @@ def read_host(host: InventoryHost, facts: Facts, asked: tuple[float, float], sec
         policy_rc_d=_masked(facts.get("policy_rc_d"), secrets),
         apt_lock_holder=_masked(facts.get("apt_lock_holder"), secrets),
         dpkg_audit=facts.get("dpkg_audit", ""),
+        snapshots=facts.get("snapshots", ""),
     )
 
 

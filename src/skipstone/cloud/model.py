@@ -96,6 +96,8 @@ class Host(Fact):
     policy_rc_d: str | None = None
     apt_lock_holder: str | None = None
     dpkg_audit: str = ""
+    snapshots: str = ""
+    """Provider that can take a snapshot of the system (``steps/snapshot.py``), or nothing."""
 
     def package(self, name: str) -> Package | None:
         """Return the installed package of this name, or None."""

@@ -2,6 +2,7 @@
 
 from skipstone.catalog import Catalog, Service
 from skipstone.cloud.model import Fact
+from skipstone.cloud.system import SYSTEM
 
 SOURCES = (
     *("mariadb", "mariadb-*", "mysql-*", "galera-*", "rabbitmq-server", "memcached", "redis", "etcd"),
@@ -80,6 +81,7 @@ class Scope(Fact):
     skip: tuple[str, ...] = SKIP
     hidden: tuple[str, ...] = HIDDEN
     limit: int = LIMIT
+    system: tuple[str, ...] = tuple(f"/{path}" for path in SYSTEM)
 
     @classmethod
     def of(cls, catalog: Catalog) -> "Scope":

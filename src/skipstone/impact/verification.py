@@ -145,6 +145,26 @@ def compare(before: Look, after: Look, trials: Iterable[Trial] = ()) -> Verifica
     )
 
 
+# what users make, and would miss
+_USERS = (
+    *(Subject.INSTANCE, Subject.VOLUME, Subject.NETWORK, Subject.ROUTER),
+    *(Subject.FLOATING_IP, Subject.STACK, Subject.IMAGE),
+)
+
+
+def users_changes(before: Look, after: Look) -> list[str]:
+    """Return a line for each thing of users that was made, removed or moved between two looks."""
+    lines = [f"{subject}s: not known, {why}" for subject, why in after.unasked.items() if subject in _USERS]
+    for one in _differences(before, after):
+        whole = one.id and not one.fact
+        if one.subject in _USERS and (whole or (one.subject, one.fact) in _MOVES):
+            what = (
+                f"moved from {one.before} to {one.after}" if one.fact else "made" if one.after else "removed"
+            )
+            lines.append(f"{one.subject} {one.name or '(no name)'} ({one.id}): {what}")
+    return lines
+
+
 def _differences(before: Look, after: Look) -> Iterator[Difference]:
     old = {(thing.subject, thing.id): thing for thing in before.things}
     new = {(thing.subject, thing.id): thing for thing in after.things}

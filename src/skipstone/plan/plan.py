@@ -48,8 +48,8 @@ class Plan(Fact):
 
     ``id`` is derived from the cloud, its digest and the target; ``fingerprint`` is what apply compares
     with a fresh discovery before it changes anything; ``endpoints`` (catalog service -> public URL)
-    are what the probes and health checks ask. ``undoes`` names the run that the plan rolls back; such a plan
-    is made from that run's journal, and has no fingerprint.
+    are what the probes and health checks ask. ``undoes`` names the run that the plan rolls back, to the
+    beginning of its stage ``undoes_to``; such a plan is made from that run's journal, and has no fingerprint.
     """
 
     format: Literal[1] = 1
@@ -57,6 +57,7 @@ class Plan(Fact):
     skipstone: str
     strategy: str
     undoes: str = ""
+    undoes_to: str = ""
     cloud: str
     source: str
     target: str

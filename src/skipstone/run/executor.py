@@ -81,7 +81,7 @@ class Executor:
             self._note(step, Kind.NOTHING_TO_DO, evidence=tail(answer.stdout))
             return
         revert, attempt = step.revert(), self._entry(step).attempt + 1
-        command = command_of(step, attempt)
+        command = command_of(step, again=attempt > self._entry(step).undone + 1)
         self._journal.append(
             Kind.INTENT,
             step=step.id,
@@ -90,13 +90,16 @@ class Executor:
             script=command.script,
             revert=None if revert is None else {"host": revert.host, "script": revert.script},
             reversibility=step.reversibility,
+            holds=step.holds(),
+            changes=not step.looks,
             parameters=step.model_dump(mode="json"),
         )
 
     async def _see_job_through(self, step: Step) -> None:
         """Submit the job, unless the host has it already, and follow it to its end."""
         entry = self._entry(step)
-        job, command = self._make_job(step, entry.attempt), command_of(step, entry.attempt)
+        job = self._make_job(step, entry.attempt)
+        command = command_of(step, again=entry.attempt > entry.undone + 1)
         follower = Follower(self._asker, job, command, taken=entry.taken, offset=entry.offset)
         try:
             async for news in follower.news(
@@ -181,10 +184,10 @@ class Executor:
         self._note(step, Kind.FAILURE, what=what, evidence=evidence, remedy=remedy)
 
 
-def command_of(step: Step, attempt: int) -> Command:
-    """Return what an attempt runs: the first one ``apply``, a further one ``reset`` before it."""
+def command_of(step: Step, *, again: bool) -> Command:
+    """Return what an attempt runs: ``apply``, and after a failed one ``reset`` before it."""
     command, reset = step.apply(), step.reset()
-    if attempt == 1 or reset is None:
+    if not again or reset is None:
         return command
     # subshells, for each script may exit; not joined by ||, which would switch their `set -e` off
     script = f"(\n{reset.script}\n)\ncode=$?\n[ $code = 0 ] || exit $code\n(\n{command.script}\n)\n"

@@ -1,85 +1,97 @@
 """Rollback: what a run has done is undone, the last first.
 
 It is a plan of its own, made from the run's journal and nothing else, and carried out as any other:
-journalled, followed, resumed. The databases are not taken back, so nothing that users did is lost.
+journalled, followed, resumed. What was done on a host after a step that holds it (a snapshot) needs no
+undoing of its own: that step brings the whole host back.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from skipstone import __version__
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
+from skipstone.run.act import Act, acts_of
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal, read_events
 from skipstone.run.lock import Lease
-from skipstone.run.runview import Event, RunView, fold
+from skipstone.run.runview import RunView, fold
 from skipstone.run.state import Kind, RunState
+from skipstone.steps.database import SyncDatabase
 from skipstone.steps.revert import Revert
-from skipstone.steps.services import AskApi, WaitForAgents, WaitForApi
+from skipstone.steps.services import AskApi, StartServices, WaitForAgents, WaitForApi
 from skipstone.steps.step import Impact, Reversibility, Step
 
-DEADLINE, ESTIMATE = 600, 10
+ESTIMATE = 10
 STRATEGY = "rollback"
 
 
-def plan_rollback(directory: RunDirectory) -> Plan:
-    """Return the plan that undoes a run.
+class Rollback(NamedTuple):
+    """What undoes a run, and what users lose by it.
 
-    Raise InputError where there is nothing to undo, RollbackRefused where a step was begun that nothing of
-    Skipstone's undoes.
+    The databases go back to where they were at ``data_of``; None, they are not touched. ``served`` says that
+    APIs have been started since, so that users may have made something.
+    """
+
+    plan: Plan
+    data_of: datetime | None
+    served: bool
+
+
+def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
+    """Return what undoes a run, to the beginning of its stage ``to`` or wholly.
+
+    Raise InputError where there is nothing to undo or no such stage, RollbackRefused where a step was begun
+    that nothing of Skipstone's undoes, or not to that stage.
     """
     events = read_events(directory.journal)
     view = fold(events)
     _expect_undoable(view)
     started = next(event for event in events if event.kind is Kind.RUN_STARTED).payload["plan"]
-    acts = {event.step: _Act.of(event) for event in events if event.kind is Kind.INTENT}
-    begun = [
-        (stage, [acts[step["id"]] for step in stage["steps"] if step["id"] in acts])
-        for stage in started["stages"]
-    ]
-    _expect_before_no_return(view, [act for _, stage_acts in begun for act in stage_acts])
+    to = to or (view.undoing_to if view.state is RunState.ROLLING_BACK else "")
+    undone = _stages_from(started["stages"], to, view.run)
+    acts = acts_of(events)
+    begun = [(stage, [acts[name] for name in _ids(stage) if name in acts]) for stage in undone]
+    known = {act.step: act for _, stage_acts in begun for act in stage_acts}
+    _expect_reversible(view, known)
     stages = [_undo(stage, stage_acts) for stage, stage_acts in reversed(begun)]
-    if any(act.impact is not Impact.NONE for _, stage_acts in begun for act in stage_acts):
+    if any(act.impact is not Impact.NONE for act in known.values()):
         stages.append(_answers(started["stages"]))
-    return Plan(
+    plan = Plan(
         id=f"{directory.run}-rollback",
         skipstone=__version__,
         strategy=STRATEGY,
         undoes=directory.run,
+        undoes_to=to,
         cloud=view.cloud,
         source=view.target,
         target=view.source,
         stages=tuple(stage for stage in stages if stage.steps),
         fingerprint={},
     )
+    migrated = [act.holder for act in known.values() if act.kind == _MIGRATION and act.holder]
+    taken = [event.time for event in events if event.step in migrated and event.kind is Kind.INTENT]
+    data_of = max(taken, default=None)
+    return Rollback(plan, data_of, served=any(act.kind == _START for act in known.values() if act.holder))
 
 
-@dataclass(frozen=True)
-class _Act:
-    """What the journal says of a step that was begun."""
+_MIGRATION = SyncDatabase.model_fields["kind"].default
+_START = StartServices.model_fields["kind"].default
 
-    step: str
-    title: str
-    needs: tuple[str, ...]
-    impact: Impact
-    reversibility: Reversibility
-    revert: Mapping[str, str] | None
 
-    @classmethod
-    def of(cls, event: Event) -> "_Act":
-        facts = event.payload
-        known = facts["parameters"]
-        return cls(
-            known["id"],
-            known["title"],
-            tuple(known["needs"]),
-            Impact(known["impact"]),
-            Reversibility(facts["reversibility"]),
-            facts["revert"],
+def _stages_from(stages: list[dict[str, Any]], to: str, run: str) -> list[dict[str, Any]]:
+    names = [stage["name"] for stage in stages]
+    if to and to not in names:
+        raise InputError(
+            f"the run has no stage {to!r}", where=run, remedy=f"its stages are: {', '.join(names)}"
         )
+    return stages[names.index(to) if to else 0 :]
+
+
+def _ids(stage: Mapping[str, Any]) -> list[str]:
+    return [step["id"] for step in stage["steps"]]
 
 
 def _expect_undoable(view: RunView) -> None:
@@ -102,19 +114,31 @@ def _expect_undoable(view: RunView) -> None:
         )
 
 
-def _expect_before_no_return(view: RunView, acts: Iterable[_Act]) -> None:
-    beyond = [act.step for act in acts if act.reversibility is not Reversibility.EXACT]
+def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:
+    beyond = [
+        act for act in undone.values() if not act.holder and act.reversibility is not Reversibility.EXACT
+    ]
     if beyond:
         raise RollbackRefused(
             "the run is past its point of no return",
             where=view.run,
-            evidence=f"begun, and not undone by Skipstone: {', '.join(beyond)}",
+            evidence=f"begun, and not undone by Skipstone: {', '.join(act.step for act in beyond)}",
             remedy="go forward: see to what stopped it, then `skipstone resume`; or restore the hosts from"
             " snapshots of your own, and the databases from /var/lib/skipstone on the database host",
         )
+    earlier = {act.holder: act for act in undone.values() if act.holder and act.holder not in undone}
+    if earlier:
+        stages = {step.id: stage.name for stage in view.stages for step in stage.steps}
+        names = dict.fromkeys(stages[holder] for holder in earlier)
+        raise RollbackRefused(
+            "to there the run cannot be undone",
+            where=view.run,
+            evidence="\n".join(f"{act.step} is undone by {holder} only" for holder, act in earlier.items()),
+            remedy=f"`skipstone rollback --to {next(iter(names))}`, or wholly",
+        )
 
 
-def _undo(stage: Mapping[str, Any], acts: list[_Act]) -> Stage:
+def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
     """Return a stage that undoes one: a step is undone after those that needed it."""
     by_step = {act.step: act for act in acts}
     steps = tuple(
@@ -123,7 +147,7 @@ def _undo(stage: Mapping[str, Any], acts: list[_Act]) -> Stage:
             title=f"Undo: {act.title}",
             host=act.revert["host"],
             needs=tuple(f"undo.{name}" for name in _undone_before(act.step, by_step)),
-            deadline=DEADLINE,
+            deadline=act.deadline,
             estimate=ESTIMATE,
             impact=act.impact,
             of=act.step,
@@ -135,7 +159,7 @@ def _undo(stage: Mapping[str, Any], acts: list[_Act]) -> Stage:
     return Stage(name=f"undo-{stage['name']}", title=f"Undo: {stage['title']}", steps=steps)
 
 
-def _undone_before(step: str, acts: Mapping[str, _Act]) -> list[str]:
+def _undone_before(step: str, acts: Mapping[str, Act]) -> list[str]:
     """Return the nearest steps that can be undone and needed this one, through those that need no undoing."""
     found: dict[str, None] = {}
     for act in acts.values():
@@ -158,17 +182,26 @@ def _answers(stages: Iterable[Mapping[str, Any]]) -> Stage:
 
 def note_begun(directory: RunDirectory, plan: Plan, lease: Lease) -> None:
     """Write into the journal of the run that ``plan`` undoes that this has begun: it cannot go on."""
-    _note(directory, plan, lease, Kind.ROLLBACK_BEGUN)
+    _note(directory, plan, lease, Kind.ROLLBACK_BEGUN, to=plan.undoes_to)
 
 
 def note_done(directory: RunDirectory, plan: Plan, lease: Lease) -> None:
-    """Write there that everything is undone, if the rollback is done."""
-    if directory.view().state is RunState.DONE:
+    """Write there that all is undone, or that it can go on from where it was undone to; if it is done."""
+    if directory.view().state is not RunState.DONE:
+        return
+    if not plan.undoes_to:
         _note(directory, plan, lease, Kind.ROLLBACK_DONE)
+        return
+    stages = RunDirectory(directory.path.parent / plan.undoes).view().stages
+    names = [stage.name for stage in stages]
+    names = names[names.index(plan.undoes_to) :]
+    undone = [step.id for stage in stages if stage.name in names for step in stage.steps]
+    _note(directory, plan, lease, Kind.CHECKPOINT_REACHED, undone=undone, stages=names)
 
 
-def _note(directory: RunDirectory, plan: Plan, lease: Lease, kind: Kind) -> None:
+def _note(directory: RunDirectory, plan: Plan, lease: Lease, kind: Kind, **facts: object) -> None:
     undone = RunDirectory(directory.path.parent / plan.undoes)
     with Journal(undone.journal, token=lease.token, mask=str) as journal:
         reason = f"by run {directory.run}"
-        journal.append(kind, by=directory.run, who=f"{lease.who}@{lease.host}", reason=reason)
+        who = f"{lease.who}@{lease.host}"
+        journal.append(kind, step=None, attempt=None, by=directory.run, who=who, reason=reason, **facts)

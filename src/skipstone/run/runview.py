@@ -30,6 +30,7 @@ class StepView:
 
     ``offset`` is how many bytes of the present attempt's output are in the journal; ``taken`` says that
     the host is known to have taken the present attempt's job. ``who`` said to skip it, and ``why``.
+    ``undone`` is the last attempt that a rollback has undone: what follows begins anew.
     """
 
     id: str
@@ -41,6 +42,7 @@ class StepView:
     state: StepState = StepState.PENDING
     reason: str = ""
     attempt: int = 0
+    undone: int = 0
     began: datetime | None = None
     ended: datetime | None = None
     attempt_began: datetime | None = None
@@ -119,7 +121,8 @@ class StageView:
 class RunView:
     """Where a run stands.
 
-    ``undoes`` names the run that it rolls back. ``sittings`` counts the processes that have worked on it, the
+    ``undoes`` names the run that it rolls back; ``undoing_to`` is the stage to whose beginning it is itself
+    undone, where not wholly. ``sittings`` counts the processes that have worked on it, the
     present one since ``sitting_began``; ``worked`` is how many seconds those before it did. The time in
     between is not the run's.
     """
@@ -129,6 +132,7 @@ class RunView:
     plan_digest: str = ""
     cloud: str = ""
     undoes: str = ""
+    undoing_to: str = ""
     source: str = ""
     target: str = ""
     point_of_no_return: str | None = None
@@ -238,6 +242,11 @@ class Fold:
             }
         if event.kind is Kind.RUN_STARTED:
             changes |= {"began": event.time} | self._read_plan(facts)
+        if event.kind is Kind.ROLLBACK_BEGUN:
+            changes["undoing_to"] = facts.get("to", "")
+        if event.kind is Kind.CHECKPOINT_REACHED:
+            self._steps |= {name: _begun_anew(self._steps[name]) for name in facts["undone"]}
+            changes["gates"] = tuple(gate for gate in self._run.gates if gate.stage not in facts["stages"])
         if event.kind in _GATE_STATES:
             changes["gates"] = _with_gate(self._run.gates, event)
         if not move.to.at_work:
@@ -346,6 +355,12 @@ def _error(facts: Mapping[str, Any]) -> dict[str, str]:
 def _new_step(step: Mapping[str, Any]) -> StepView:
     fields = ("id", "title", "host", "estimate", "deadline", "impact")
     return StepView(**{name: step[name] for name in fields})
+
+
+def _begun_anew(step: StepView) -> StepView:
+    """Return the step as if it had not begun, but for the number of its last attempt, which names a job."""
+    facts = {name: getattr(step, name) for name in ("id", "title", "host", "estimate", "deadline", "impact")}
+    return StepView(**facts, attempt=step.attempt, undone=step.attempt)
 
 
 def _last_line(text: str) -> str:

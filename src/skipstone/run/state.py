@@ -21,6 +21,7 @@ class Kind(StrEnum):
     RUN_ABORTED = "run-aborted"
     ROLLBACK_BEGUN = "rollback-begun"
     ROLLBACK_DONE = "rollback-done"
+    CHECKPOINT_REACHED = "checkpoint-reached"
     GATE_OPENED = "gate-opened"
     GATE_APPROVED = "gate-approved"
     GATE_REJECTED = "gate-rejected"
@@ -180,7 +181,12 @@ RUN_MOVES |= {
     for state in RunState
     if state not in {RunState.NEW, RunState.ROLLED_BACK}
 }
-RUN_MOVES[RunState.ROLLING_BACK, Kind.ROLLBACK_DONE] = RunMove(RunState.ROLLED_BACK, "everything was undone")
+RUN_MOVES |= {
+    (RunState.ROLLING_BACK, Kind.ROLLBACK_DONE): RunMove(RunState.ROLLED_BACK, "everything was undone"),
+    (RunState.ROLLING_BACK, Kind.CHECKPOINT_REACHED): RunMove(
+        RunState.STOPPED, "undone as far as was asked for: it can go on from there"
+    ),
+}
 
 
 class ForbiddenMove(RuntimeError):  # noqa: N818 - reads as what happened

@@ -1,5 +1,6 @@
 """RabbitMQ across versions that cannot read each other's data."""
 
+from pathlib import PurePosixPath
 from typing import Literal
 
 from skipstone.cloud.command import Command
@@ -33,20 +34,25 @@ class RenewBroker(Step):
 
     def is_done(self) -> Command:
         """See that it runs, and that the old users are there."""
-        return self.on_host(f"test -e {self.directory}/renewed && rabbitmqctl --quiet list_users < /dev/null")
+        return self.on_host(f"test -e {self._mark('renewed')} && rabbitmqctl --quiet list_users < /dev/null")
+
+    def _mark(self, what: str) -> str:
+        """Return a file of this upgrade's that lies beside the data, and comes and goes with it."""
+        return f"{self.data}.{what}-by-{PurePosixPath(self.directory).parent.name}"
 
     def apply(self) -> Command:
         """Move the data aside once, start, import; the default guest goes if the old broker had none."""
         running = "rabbitmqctl --quiet await_startup --timeout 5 < /dev/null > /dev/null 2>&1"
+        moved = self._mark("moved")
         # rabbitmqctl drops root, so it cannot read our directory; from standard input 4.0 reads for ever
         readable = f"{self.data}.definitions.json"
         return self.on_host(f"""
 {unblock(("rabbitmq-server",))}
 systemctl stop rabbitmq-server
-if [ -e {self.data} ] && [ ! -e {self.directory}/moved ]; then
+if [ -e {self.data} ] && [ ! -e {moved} ]; then
     rm -rf {self.data}.before-upgrade
     mv {self.data} {self.data}.before-upgrade
-    touch {self.directory}/moved
+    touch {moved}
 fi
 systemctl start rabbitmq-server
 {until(running, seconds=90, otherwise="rabbitmq-server did not start")}
@@ -58,7 +64,7 @@ rm -f {readable}
 if ! grep -q '"name": *"guest"' {self.directory}/kept.json; then
     rabbitmqctl --quiet delete_user guest < /dev/null 2> /dev/null || true
 fi
-touch {self.directory}/renewed
+touch {self._mark("renewed")}
 """)
 
     def verify(self) -> Command:

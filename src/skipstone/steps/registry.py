@@ -10,6 +10,7 @@ from skipstone.steps import (
     packages,
     revert,
     services,
+    snapshot,
 )
 from skipstone.steps.step import Step
 
@@ -42,6 +43,8 @@ STEPS: tuple[type[Step], ...] = (
     services.StopServices,
     services.WaitForAgents,
     services.WaitForApi,
+    snapshot.DropSnapshot,
+    snapshot.TakeSnapshot,
 )
 
 KINDS: dict[str, type[Step]] = {cls.model_fields["kind"].default: cls for cls in STEPS}

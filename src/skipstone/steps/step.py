@@ -34,11 +34,11 @@ class Step(Fact):
 
     ``needs`` are ids of steps of the same stage that come first (stages are one after the other).
     ``deadline`` and ``estimate`` are seconds. ``transient`` says that a failure may pass by itself, so that
-    the engine may try again with back-off: never true of a step that migrates a database. ``skippable`` says
-    why a run may go on without it where a person asks for that; empty, it may not.
+    the engine may try again with back-off: never true of a step that migrates a database. A step that only
+    ``looks`` changes nothing: a run may go on without it where a person asks for that.
     """
 
-    skippable: ClassVar[str] = ""
+    looks: ClassVar[bool] = False
 
     id: str
     title: str
@@ -72,6 +72,10 @@ class Step(Fact):
     def revert(self) -> Command | None:
         """Return the script that undoes it exactly, or None where only a backup helps or nothing does."""
         return None
+
+    def holds(self) -> tuple[str, ...]:
+        """Return the hosts that ``revert`` brings back whole: nothing done there later needs more undoing."""
+        return ()
 
     def diagnose(self) -> Command | None:
         """Return a read-only script whose output helps to understand why the step failed, or None."""

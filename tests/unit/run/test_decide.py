@@ -19,7 +19,7 @@ from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy, waiting_at_a_gate
 class Look(Toy):
     """A toy step that only looks."""
 
-    skippable: ClassVar[str] = "it only looks"
+    looks: ClassVar[bool] = True
 
 
 def look(name: str, *needs: str) -> Look:

@@ -8,8 +8,9 @@ import pytest
 
 from skipstone.cloud.command import OPERATOR
 from skipstone.errors import InputError, RollbackRefused
-from skipstone.plan.plan import Plan
+from skipstone.plan.plan import Gate, Plan
 from skipstone.run.directory import RunDirectory, find_run
+from skipstone.run.gatekeeper import Consent
 from skipstone.run.lock import hold_cloud
 from skipstone.run.rollback import note_begun, note_done, plan_rollback
 from skipstone.run.runview import RunView
@@ -31,11 +32,14 @@ def begun(rig: Rig, plan: Plan, *, until: str | None = None) -> RunDirectory:
     return find_run(rig.base / "runs", None)
 
 
-def roll_back(rig: Rig, directory: RunDirectory) -> RunView:
-    plan = plan_rollback(directory)
+def roll_back(rig: Rig, directory: RunDirectory, to: str = "") -> RunView:
+    plan = plan_rollback(directory, to).plan
     with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
         note_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
-    return asyncio.run(rig.apply(plan))
+    view = asyncio.run(rig.apply(plan))
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+        note_done(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+    return view
 
 
 def reverts(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
@@ -49,7 +53,7 @@ def test_a_step_is_undone_after_those_that_needed_it(tmp_path: Path) -> None:
         [toy("e", undo="undo e")],
         [toy("f", undo="undo f")],
     )
-    made = plan_rollback(begun(rig, plan, until="stage2"))
+    made = plan_rollback(begun(rig, plan, until="stage2")).plan
     assert [stage.name for stage in made.stages] == ["undo-stage2", "undo-stage1"]
     assert dict(reverts(made)) == {
         "e": (),
@@ -73,7 +77,7 @@ def test_the_scripts_are_those_of_the_journal_and_run_once(tmp_path: Path) -> No
 def test_what_was_done_before_the_run_is_not_undone(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Hosts(codes={"is a done": [0]}))
     directory = begun(rig, plan_of([toy("a", check="is a done", undo="undo a"), toy("b", undo="undo b")]))
-    assert [of for of, _ in reverts(plan_rollback(directory))] == ["b"]
+    assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["b"]
 
 
 @pytest.mark.parametrize("kind", [Reversibility.NONE, Reversibility.FROM_BACKUP])
@@ -84,6 +88,60 @@ def test_past_the_point_of_no_return_it_is_refused(tmp_path: Path, kind: Reversi
         plan_rollback(directory)
     assert "b" in caught.value.evidence
     assert caught.value.exit_code == 2
+
+
+HELD = (
+    [toy("a", undo="undo a"), toy("db", host="h2", undo="undo db")],
+    [
+        toy("snapshot", undo="bring h1 back", hold=("h1",)),
+        toy("packages", "snapshot", reversibility=Reversibility.NONE),
+        toy("start", "packages", undo="undo start"),
+    ],
+    [toy("snapshot2", host="h2", undo="bring h2 back", hold=("h2",)), toy("b", "snapshot2", host="h2")],
+    [toy("finish", reversibility=Reversibility.FROM_BACKUP)],
+)
+
+
+def test_what_was_done_on_a_host_after_its_snapshot_is_undone_with_it(tmp_path: Path) -> None:
+    directory = begun(Rig(tmp_path, Hosts()), plan_of(*HELD))
+    assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["snapshot2", "snapshot", "db", "a"]
+
+
+def test_a_snapshot_that_was_not_whole_holds_nothing(tmp_path: Path) -> None:
+    stages = [HELD[0], [HELD[1][0].model_copy(update={"proof": "whole?"}), HELD[1][1]]]
+    rig = Rig(tmp_path, Hosts(codes={"whole?": [1]}))
+    directory = begun(rig, plan_of(*stages))
+    assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["snapshot", "db", "a"]
+
+
+def test_a_run_undone_to_a_stage_goes_on_from_there(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"b": [3]})
+    rig = Rig(tmp_path, hosts, consent=Consent("eve", "--yes"))
+    directory = begun(rig, plan_of(*HELD, gates=[Gate(id="third", title="go", before="stage3")]))
+    undoing = plan_rollback(directory, "stage3").plan
+    assert [of for of, _ in reverts(undoing)] == ["snapshot2"]
+    assert roll_back(rig, directory, "stage3").state is RunState.DONE
+    view = directory.view()
+    assert (view.state, view.gate("third")) == (RunState.STOPPED, None)
+    assert [step.id for step in view.remaining] == ["snapshot2", "b", "finish"]
+    hosts.ran.clear()
+    assert (
+        asyncio.run(rig.apply(plan_of(*HELD, gates=[Gate(id="third", title="go", before="stage3")]))).state
+        is RunState.DONE
+    )
+    assert [name.rpartition("/")[2] for name in hosts.ran] == ["snapshot2.2", "b.2", "finish.1"]
+    assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["snapshot2", "snapshot", "db", "a"]
+
+
+def test_only_to_where_everything_after_it_can_be_undone(tmp_path: Path) -> None:
+    directory = begun(Rig(tmp_path, Hosts()), plan_of(*HELD))
+    with pytest.raises(RollbackRefused, match="to there the run cannot be undone") as caught:
+        plan_rollback(directory, "stage3")
+    assert "finish is undone by snapshot only" in caught.value.evidence
+    assert "--to stage2" in caught.value.remedy
+    with pytest.raises(InputError, match="no stage 'stage9'") as unknown:
+        plan_rollback(directory, "stage9")
+    assert "stage1, stage2" in unknown.value.remedy
 
 
 def test_a_job_that_may_be_at_work_is_waited_for_first(tmp_path: Path) -> None:
@@ -109,12 +167,11 @@ def test_where_apis_were_down_the_rollback_ends_with_their_answers(tmp_path: Pat
     }
     ask = KINDS["wait-for-api"].model_validate(wait)
     plan = plan_of([toy("a", impact=Impact.API_DOWN, undo="undo a")], [ask])
-    made = plan_rollback(begun(rig, plan, until="stage1"))
+    made = plan_rollback(begun(rig, plan, until="stage1")).plan
     assert [step.id for step in made.stages[-1].steps] == ["again.services.answers"]
     quiet = plan_of([toy("a", undo="undo a")], [ask], name="quiet")
-    assert [stage.name for stage in plan_rollback(begun(rig, quiet, until="stage1")).stages] == [
-        "undo-stage1"
-    ]
+    made = plan_rollback(begun(rig, quiet, until="stage1")).plan
+    assert [stage.name for stage in made.stages] == ["undo-stage1"]
 
 
 def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(
@@ -131,7 +188,7 @@ def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(
     for arguments in (("resume", "toyplan-1"), ("abort", "toyplan-1", "--reason", "enough")):
         code, _, err = answer(capsys, *arguments)
         assert (code, "is being rolled back" in err) == (2, True)
-    made = plan_rollback(directory)
+    made = plan_rollback(directory).plan
     assert asyncio.run(rig.apply(made)).state is RunState.DONE, "the same rollback goes on"
     with hold_cloud(tmp_path / "clouds", plan.cloud, "x") as lease:
         note_done(RunDirectory(tmp_path / "runs" / "toyplan-1-rollback-1"), made, lease)

@@ -39,6 +39,10 @@ class Toy(Step):
     resetting: str | None = None
     undo: str | None = None
     diagnosis: str | None = None
+    hold: tuple[str, ...] = ()
+
+    def holds(self) -> tuple[str, ...]:
+        return self.hold
 
     def is_done(self) -> Command | None:
         return None if self.check is None else Command(self.host, self.check)

@@ -10,6 +10,7 @@ from skipstone.steps import (
     packages,
     revert,
     services,
+    snapshot,
 )
 from skipstone.steps.step import Step
 
@@ -62,4 +63,6 @@ SAMPLES: tuple[Step, ...] = (
     services.WaitForApi(
         **OPERATED, url="http://192.0.2.1:8774/", statuses=(200, 300), server="ctl1", units=("nova-api",)
     ),
+    snapshot.DropSnapshot(**COMMON, provider="btrfs", name="p"),
+    snapshot.TakeSnapshot(**COMMON, provider="btrfs", name="p", directory=f"{W}/snapshot", switch=True),
 )

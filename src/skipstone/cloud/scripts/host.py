@@ -2,7 +2,7 @@
 
 Argument: ``sources`` and ``packages`` (patterns: which packages matter, by source and by name), ``units``
 (patterns), ``files`` (globs), ``skip`` (patterns of paths to leave out), ``hidden`` (patterns of paths whose
-content stays on the host), ``limit`` (bytes of the largest text).
+content stays on the host), ``limit`` (bytes of the largest text), ``system`` (paths that belong to packages).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import struct
 import sys
 import time
@@ -29,6 +30,7 @@ GONE = ("not-installed", "config-files")
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
 FLOCK = "hhqqi4x"  # struct flock of fcntl(2), where off_t has 64 bits
 APT_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
+SUBVOLUME = 256  # the inode of every btrfs subvolume's root; only whole subvolumes can be snapshotted
 UNIT_FIELDS = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState")
 
 
@@ -69,6 +71,15 @@ def filesystems() -> list[dict[str, Any]]:
             size, free = usage.f_blocks * usage.f_frsize, usage.f_bavail * usage.f_frsize
             found[number] = {"mount": mount, "size": size, "free": free}
     return sorted(found.values(), key=lambda filesystem: str(filesystem["mount"]))
+
+
+def snapshots(paths: list[str]) -> str:
+    """Return what can take a snapshot of the system, if it would hold all of these paths; else nothing."""
+    mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    inside = [mount for mount, _ in mounts for path in paths if f"{mount}/".startswith(f"{path}/")]
+    kinds = [kind for mount, kind in mounts if mount == "/"]
+    whole = kinds[-1:] == ["btrfs"] and Path("/").stat().st_ino == SUBVOLUME and not inside
+    return "btrfs" if whole and shutil.which("btrfs") else ""
 
 
 def packages(wanted: dict[str, Any]) -> list[dict[str, Any]]:
@@ -212,6 +223,7 @@ def main(argument: str) -> None:
     answer.ask("clock_start", time.time)
     answer.ask("system", system)
     answer.ask("filesystems", filesystems)
+    answer.ask("snapshots", lambda: snapshots(wanted["system"]))
     found = answer.ask("packages", lambda: packages(wanted)) or []
     answer.ask("origins", lambda: origins([package["name"] for package in found]))
     answer.ask("units", lambda: units(wanted["units"]))

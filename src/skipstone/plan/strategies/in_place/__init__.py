@@ -29,7 +29,7 @@ def stages(layout: Layout) -> tuple[Stage, ...]:
 
 _GATES = (
     Gate(id="begin", before="backup", title="begin: back up, and prepare while everything runs"),
-    Gate(id="outage", before="stop", title="take the APIs down, and pass the point of no return"),
+    Gate(id="outage", before="stop", title="take the APIs down"),
     Gate(id="sample", before="sample", title="upgrade the first compute: the control plane is verified"),
     Gate(
         id="computes",

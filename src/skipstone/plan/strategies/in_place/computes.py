@@ -5,14 +5,18 @@ from skipstone.cloud.model import Host
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.control import (
     agents_alive,
-    has_switch,
     migrate_online,
     status_checks,
-    upgrade_packages,
     wait_for_api,
 )
 from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.preparation import WORKAROUND, workaround_hosts, workaround_text
+from skipstone.plan.strategies.in_place.system import (
+    has_switch,
+    reversibility,
+    take_snapshot,
+    upgrade_packages,
+)
 from skipstone.steps.compute import (
     AdoptInstances,
     ConfirmServiceVersion,
@@ -22,7 +26,7 @@ from skipstone.steps.compute import (
 from skipstone.steps.configuration import RemoveFile
 from skipstone.steps.database import RunCommand
 from skipstone.steps.services import StartServices, StopServices
-from skipstone.steps.step import Impact, Reversibility, Step
+from skipstone.steps.step import Impact, Step
 
 VIRTUALISATION_UNITS = ("libvirtd",)
 
@@ -50,7 +54,7 @@ def _instances(layout: Layout, host: Host) -> int:
 
 
 def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
-    """Record, stop, upgrade, exchange the switch, adopt the instances, start, confirm: a chain."""
+    """Record, stop, keep, upgrade, exchange the switch, adopt the instances, start, confirm: a chain."""
     prefix, directory = f"computes.{host.name}", f"{layout.directory}/instances"
     chain: list[Step] = [
         RecordInstances(
@@ -71,9 +75,10 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
             estimate=5,
             stop=tuple(reversed(layout.units(host))),
         ),
-        upgrade_packages(
-            layout, host, step=f"{prefix}.packages", impact=Impact.NONE, needs=(f"{prefix}.stop",)
-        ),
+    ]
+    chain += take_snapshot(layout, host, step=f"{prefix}.snapshot", needs=(chain[-1].id,))
+    chain += (
+        upgrade_packages(layout, host, step=f"{prefix}.packages", needs=(chain[-1].id,)),
         AdoptInstances(
             id=f"{prefix}.adopt",
             title=f"Start the new libvirt on {host.name} and see that it adopts every instance",
@@ -81,11 +86,11 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
             needs=(f"{prefix}.packages",),
             deadline=300,
             estimate=8,
-            reversibility=Reversibility.NONE,
+            reversibility=reversibility(host),
             directory=directory,
             units=VIRTUALISATION_UNITS,
         ),
-    ]
+    )
     if has_switch(host):
         chain.append(
             ReloadVirtualSwitch(

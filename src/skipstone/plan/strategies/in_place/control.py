@@ -1,47 +1,50 @@
 """The control plane: from its stop to the moment when every API of the target release answers."""
 
+from itertools import chain
+
 from skipstone.catalog.service import Place, Purpose, Service
 from skipstone.cloud.command import OPERATOR
 from skipstone.cloud.model import Host
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Stage
-from skipstone.plan.strategies.in_place.layout import HELD_UNITS, Layout
+from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
+from skipstone.plan.strategies.in_place.system import has_switch, take_snapshot, upgrade_packages
 from skipstone.steps.backup import CheckBackups, DumpStoppedDatabases
 from skipstone.steps.broker import RenewBroker, StartBroker
 from skipstone.steps.compute import ReloadVirtualSwitch
 from skipstone.steps.database import CheckStatus, MigrateOnline, SyncDatabase, WaitForDatabaseServer
-from skipstone.steps.packages import UpgradePackages
 from skipstone.steps.services import AskApi, StartServices, StopServices, WaitForAgents, WaitForApi
-from skipstone.steps.step import Impact, Reversibility, Step
+from skipstone.steps.step import Impact, Step
 
 BROKER_UNITS = ("rabbitmq-server",)
 
 
-def has_switch(host: Host) -> bool:
-    """Say whether a host runs Open vSwitch."""
-    return host.package("openvswitch-switch") is not None
-
-
 def stop(layout: Layout) -> Stage:
-    """Stop and block every service of the control hosts, then dump what nothing writes to any more."""
+    """Stop and block every service of the control hosts, then keep what nothing writes to any more."""
     checks = tuple(_check_backups(layout, host) for host in (*layout.controls, *layout.computes))
     checked = tuple(step.id for step in checks)
     stops = tuple(_stop(layout, host, needs=checked) for host in layout.controls)
+    stopped = tuple(step.id for step in stops)
+    snapshots = [
+        take_snapshot(layout, host, step=f"stop.snapshot.{host.name}", needs=stopped, impact=Impact.API_DOWN)
+        for host in layout.controls
+    ]
     names = tuple(name for service in layout.services for name in layout.databases(service))
     size = sum(layout.size(service) for service in layout.services)
     dump = DumpStoppedDatabases(
         id="stop.dump",
         title="Dump every database once more, now that nothing writes",
         host=layout.database.name,
-        needs=tuple(step.id for step in stops),
+        needs=stopped,
         deadline=600 + seconds_for(size, rate=MIB),
         estimate=seconds_for(size),
         impact=Impact.API_DOWN,
         directory=f"{layout.directory}/databases/stopped",
         databases=names,
     )
-    return Stage(name="stop", title="Stop the control plane", steps=(*checks, *stops, dump))
+    steps = (*checks, *stops, *chain.from_iterable(snapshots), dump)
+    return Stage(name="stop", title="Stop the control plane", steps=steps)
 
 
 def _check_backups(layout: Layout, host: Host) -> Step:
@@ -85,27 +88,6 @@ def packages(layout: Layout) -> Stage:
             upgrade_packages(layout, host, step=f"packages.{host.name}", impact=Impact.API_DOWN)
             for host in layout.controls
         ),
-    )
-
-
-def upgrade_packages(
-    layout: Layout, host: Host, *, step: str, impact: Impact, needs: tuple[str, ...] = ()
-) -> Step:
-    """Return the step that upgrades a host's packages; nothing takes an operating system back."""
-    return UpgradePackages(
-        id=step,
-        title=f"Upgrade {host.name} to {layout.target.debian} and {layout.target.title}",
-        host=host.name,
-        needs=needs,
-        deadline=5400,
-        estimate=200,
-        impact=impact,
-        reversibility=Reversibility.NONE,
-        add=layout.new_packages(host),
-        hold=HELD_UNITS,
-        directory=f"{layout.directory}/apt",
-        old_suite=layout.source.debian or "",
-        new_suite=layout.target.debian or "",
     )
 
 

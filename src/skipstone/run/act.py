@@ -1,0 +1,66 @@
+"""What a run has done, read from its journal: the acts that a rollback undoes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from skipstone.run.runview import Event
+from skipstone.run.state import Kind
+from skipstone.steps.step import Impact, Reversibility
+
+LEAST_DEADLINE = 600
+"""Seconds that undoing may take at least."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """What the journal says of a step that was begun.
+
+    ``holder`` is the step that brings the whole host back, to before this one, if there is one and this one
+    ``changes`` something.
+    """
+
+    step: str
+    kind: str
+    title: str
+    needs: tuple[str, ...]
+    impact: Impact
+    deadline: int
+    reversibility: Reversibility
+    revert: Mapping[str, str] | None
+    holder: str
+
+    @classmethod
+    def of(cls, event: Event, *, holder: str) -> "Act":
+        """Return the act that an INTENT tells of."""
+        facts = event.payload
+        known = facts["parameters"]
+        return cls(
+            step=known["id"],
+            kind=known["kind"],
+            title=known["title"],
+            needs=tuple(known["needs"]),
+            impact=Impact(known["impact"]),
+            deadline=max(LEAST_DEADLINE, known["deadline"]),
+            reversibility=Reversibility(facts["reversibility"]),
+            revert=None if holder else facts["revert"],
+            holder=holder if facts.get("changes", True) else "",
+        )
+
+
+def acts_of(events: Iterable[Event]) -> dict[str, Act]:
+    """Return every step that was begun and is not undone yet."""
+    acts: dict[str, Act] = {}
+    holds: dict[str, tuple[str, ...]] = {}
+    holders: dict[str, str] = {}
+    for event in events:
+        name, facts = event.step or "", event.payload
+        if event.kind is Kind.INTENT:
+            before = acts.get(name)
+            acts[name] = Act.of(event, holder=before.holder if before else holders.get(facts["host"], ""))
+            holds[name] = tuple(facts.get("holds", ()))
+        elif event.kind is Kind.VERIFIED:
+            holders = dict.fromkeys(holds.get(name, ()), name) | holders
+        elif event.kind is Kind.CHECKPOINT_REACHED:
+            acts = {step: act for step, act in acts.items() if step not in facts["undone"]}
+            holders = {host: step for host, step in holders.items() if step not in facts["undone"]}
+    return acts
