@@ -65,21 +65,21 @@ class Application:
         self._show(directory)
         consent = self._consent(directory)
         with hold_cloud(self.settings.locks, self.plan.cloud, directory.run) as lease:
-            cloud = None if directory.begun or self.plan.undoes else self._rediscover()
+            cloud = None if directory.begun or self.plan.of_run else self._rediscover()
             directory.create(self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
-            with self._undoing(directory, lease):
+            with self._telling(directory, lease):
                 return self._measured(directory, cloud, Sitting(lease, consent))
 
     @contextmanager
-    def _undoing(self, directory: "RunDirectory", lease: "Lease") -> "Iterator[None]":
-        """Where this is a rollback, tell the journal of the run that is undone; at its good end again."""
-        from skipstone.run.rollback import note_begun, note_done
+    def _telling(self, directory: "RunDirectory", lease: "Lease") -> "Iterator[None]":
+        """Where this plan is about another run, tell that one's journal; at the good end again."""
+        from skipstone.run.telling import tell_begun, tell_done
 
-        if self.plan.undoes:
-            note_begun(directory, self.plan, lease)
+        if self.plan.of_run:
+            tell_begun(directory, self.plan, lease)
         yield
-        if self.plan.undoes:
-            note_done(directory, self.plan, lease)
+        if self.plan.of_run:
+            tell_done(directory, self.plan, lease)
 
     def finish(self, *, as_json: bool) -> int:
         """Carry the plan out, print how the run then stands, and return the exit code; raise as ``judge``."""
@@ -141,6 +141,7 @@ class Application:
             self.inventory.host(host)
 
     def _show(self, directory: "RunDirectory") -> None:
+        from skipstone.plan.plan import ALWAYS_A_WAY_BACK
         from skipstone.views.duration import duration
         from skipstone.views.progress import run_picture
 
@@ -153,6 +154,8 @@ class Application:
             f"[bold]{plan.id}[/]  {plan.source} → {plan.target} on {plan.cloud},"
             f" {sum(1 for _ in plan.steps())} steps, about {duration(plan.estimate)}"
         )
+        if plan.point_of_no_return is None and not plan.of_run:
+            self.console.print(f"  [green]{ALWAYS_A_WAY_BACK}[/]")
         gates = {gate.before: gate.id for gate in plan.gates}
         for stage in plan.stages:
             if stage.name in gates:

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "skip": ("decide", "Go on without a failed step, where that is safe."),
     "abort": ("decide", "Give a run up, where it stands."),
     "rollback": ("rollback", "Undo what a run has done, before its point of no return."),
+    "checkpoints": ("checkpoints", "List what a run can be undone with, or drop it."),
     "verify": ("verify", "Look at the cloud from outside and compare with an earlier look."),
     "status": ("status", "Show where a run stands."),
     "watch": ("status", "Follow a run from another terminal."),

@@ -1,17 +1,18 @@
 """``skipstone rollback``: undo what a run has done."""
 
+import asyncio
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode, InputError, SkipstoneError
+from skipstone.errors import ExitCode, InputError, RollbackRefused, SkipstoneError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from skipstone.cloud.inventory import Inventory
     from skipstone.run.directory import RunDirectory
     from skipstone.run.rollback import Rollback
 
@@ -37,19 +38,22 @@ def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: boo
     from skipstone.cli.application import Application, Options
     from skipstone.cloud.inventory import load_inventory
     from skipstone.plan.planfile import to_data
+    from skipstone.run.directory import undone_run
     from skipstone.run.rollback import plan_rollback
     from skipstone.settings import load_settings
     from skipstone.views.progress import terminal
     from skipstone.views.runbook import runbook
 
     settings = load_settings()
-    directory = _undone(settings.runs, run)
+    directory = undone_run(settings.runs, run)
     undoing = plan_rollback(directory, to)
     console = terminal(stderr=True)
     if dry_run:
         click.echo(json.dumps(to_data(undoing.plan), indent=2) if as_json else runbook(undoing.plan))
         _show_losses(undoing, directory, console)
         return ExitCode.DONE
+    if undoing.intact:
+        asyncio.run(_expect_intact(undoing, load_inventory(directory.inventory)))
     _confirm(undoing, directory, console, yes=yes)
     application = Application(
         plan=undoing.plan,
@@ -61,13 +65,24 @@ def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: boo
     return application.finish(as_json=as_json)
 
 
-def _undone(runs: Path, name: str | None) -> "RunDirectory":
-    """Return the run to undo; of a rollback that has not ended, the run that it undoes."""
-    from skipstone.run.directory import find_run
+async def _expect_intact(undoing: "Rollback", inventory: "Inventory") -> None:
+    """Raise RollbackRefused where a host has lost what the rollback needs; nothing is changed by asking."""
+    from skipstone.cloud.transport import open_transport
 
-    directory = find_run(runs, name)
-    undoes = directory.view().undoes
-    return find_run(runs, undoes) if undoes and name is None else directory
+    async with open_transport(inventory) as transport:
+        answers = await asyncio.gather(*(transport.run(one, deadline=60) for one in undoing.intact))
+    broken = [
+        f"{command.host}: {answer.stderr.strip() or 'did not answer'}"
+        for command, answer in zip(undoing.intact, answers, strict=True)
+        if not answer.ok
+    ]
+    if broken:
+        raise RollbackRefused(
+            "the way back is not whole; nothing was touched",
+            where=undoing.plan.of_run,
+            evidence="\n".join(broken),
+            remedy="make these hosts answer; what is lost there has to be restored from backups of your own",
+        )
 
 
 def _confirm(undoing: "Rollback", directory: "RunDirectory", console: "Console", *, yes: bool) -> None:

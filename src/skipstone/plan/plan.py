@@ -18,6 +18,11 @@ GATE_EXPIRES = 2 * 3600
 """Seconds for which an approval is waited for: what it is based on grows old."""
 
 
+ALWAYS_A_WAY_BACK = (
+    "no point of no return: `skipstone rollback` undoes all of it, until the run's checkpoints are dropped"
+)
+
+
 class Stage(Fact):
     """A group of steps; stages follow one another, steps inside run as their ``needs`` allow."""
 
@@ -48,15 +53,16 @@ class Plan(Fact):
 
     ``id`` is derived from the cloud, its digest and the target; ``fingerprint`` is what apply compares
     with a fresh discovery before it changes anything; ``endpoints`` (catalog service -> public URL)
-    are what the probes and health checks ask. ``undoes`` names the run that the plan rolls back, to the
-    beginning of its stage ``undoes_to``; such a plan is made from that run's journal, and has no fingerprint.
+    are what the probes and health checks ask. ``of_run`` names the run that the plan rolls back, to the
+    beginning of its stage ``undoes_to``, or whose checkpoints it drops; such a plan is made from that run's
+    journal, and has no fingerprint.
     """
 
     format: Literal[1] = 1
     id: str
     skipstone: str
     strategy: str
-    undoes: str = ""
+    of_run: str = ""
     undoes_to: str = ""
     cloud: str
     source: str

@@ -18,7 +18,7 @@ from skipstone.plan.plan import Plan
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Step
 
-ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert")
+ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert", "intact")
 
 Scripts = dict[str, dict[str, dict[str, str]]]
 """Step's id -> act -> host and script."""

@@ -27,6 +27,7 @@ class Act:
     deadline: int
     reversibility: Reversibility
     revert: Mapping[str, str] | None
+    intact: Mapping[str, str] | None
     holder: str
 
     @classmethod
@@ -43,6 +44,7 @@ class Act:
             deadline=max(LEAST_DEADLINE, known["deadline"]),
             reversibility=Reversibility(facts["reversibility"]),
             revert=None if holder else facts["revert"],
+            intact=None if holder else facts.get("intact"),
             holder=holder if facts.get("changes", True) else "",
         )
 

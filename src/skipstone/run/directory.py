@@ -123,6 +123,13 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
     return exact[0]
 
 
+def undone_run(runs: Path, name: str | None) -> RunDirectory:
+    """Return a run as ``find_run`` does; where the latest one belongs to another (its rollback), that one."""
+    directory = find_run(runs, name)
+    other = directory.view().of_run
+    return find_run(runs, other) if other and name is None else directory
+
+
 def runs_of(runs: Path, plan: Plan) -> list[RunDirectory]:
     """Return the runs of a plan, the first one first; some may not have begun."""
     pattern = re.compile(rf"{re.escape(escaped(plan.id))}-(\d+)")

@@ -80,7 +80,7 @@ class Executor:
         if answer is not None and answer.ok:
             self._note(step, Kind.NOTHING_TO_DO, evidence=tail(answer.stdout))
             return
-        revert, attempt = step.revert(), self._entry(step).attempt + 1
+        attempt = self._entry(step).attempt + 1
         command = command_of(step, again=attempt > self._entry(step).undone + 1)
         self._journal.append(
             Kind.INTENT,
@@ -88,7 +88,8 @@ class Executor:
             attempt=attempt,
             host=command.host,
             script=command.script,
-            revert=None if revert is None else {"host": revert.host, "script": revert.script},
+            revert=_facts(step.revert()),
+            intact=_facts(step.intact()),
             reversibility=step.reversibility,
             holds=step.holds(),
             changes=not step.looks,
@@ -192,6 +193,10 @@ def command_of(step: Step, *, again: bool) -> Command:
     # subshells, for each script may exit; not joined by ||, which would switch their `set -e` off
     script = f"(\n{reset.script}\n)\ncode=$?\n[ $code = 0 ] || exit $code\n(\n{command.script}\n)\n"
     return Command(command.host, script)
+
+
+def _facts(command: Command | None) -> dict[str, str] | None:
+    return None if command is None else {"host": command.host, "script": command.script}
 
 
 def tail(text: str) -> str:

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from skipstone import __version__
+from skipstone.cloud.command import Command
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
 from skipstone.run.directory import RunDirectory
-from skipstone.run.journal import Journal, read_events
-from skipstone.run.lock import Lease
+from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView, fold
 from skipstone.run.state import Kind, RunState
 from skipstone.steps.database import SyncDatabase
@@ -32,10 +32,12 @@ class Rollback(NamedTuple):
     """What undoes a run, and what users lose by it.
 
     The databases go back to where they were at ``data_of``; None, they are not touched. ``served`` says that
-    APIs have been started since, so that users may have made something.
+    APIs have been started since, so that users may have made something. ``intact`` are read-only questions to
+    ask first: each is answered with 0 while the way back is there.
     """
 
     plan: Plan
+    intact: tuple[Command, ...]
     data_of: datetime | None
     served: bool
 
@@ -63,7 +65,7 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
         id=f"{directory.run}-rollback",
         skipstone=__version__,
         strategy=STRATEGY,
-        undoes=directory.run,
+        of_run=directory.run,
         undoes_to=to,
         cloud=view.cloud,
         source=view.target,
@@ -74,7 +76,10 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     migrated = [act.holder for act in known.values() if act.kind == _MIGRATION and act.holder]
     taken = [event.time for event in events if event.step in migrated and event.kind is Kind.INTENT]
     data_of = max(taken, default=None)
-    return Rollback(plan, data_of, served=any(act.kind == _START for act in known.values() if act.holder))
+    intact = tuple(Command(**act.intact) for act in known.values() if act.intact)
+    return Rollback(
+        plan, intact, data_of, served=any(act.kind == _START for act in known.values() if act.holder)
+    )
 
 
 _MIGRATION = SyncDatabase.model_fields["kind"].default
@@ -95,11 +100,17 @@ def _ids(stage: Mapping[str, Any]) -> list[str]:
 
 
 def _expect_undoable(view: RunView) -> None:
-    if view.undoes:
+    if view.of_run:
         raise InputError(
-            f"this run is itself the rollback of {view.undoes}",
+            f"this run itself belongs to {view.of_run}",
             where=view.run,
             remedy="`skipstone resume` goes on with it",
+        )
+    if view.dropped:
+        raise RollbackRefused(
+            f"the run's checkpoints were dropped at {view.dropped:%Y-%m-%d %H:%M} UTC: there is no way back",
+            where=view.run,
+            remedy="go forward; or restore the hosts and the databases from backups of your own",
         )
     if view.state in {RunState.NEW, RunState.ROLLED_BACK}:
         said = "has not begun" if view.state is RunState.NEW else "is rolled back already"
@@ -178,30 +189,3 @@ def _answers(stages: Iterable[Mapping[str, Any]]) -> Stage:
         known.setdefault(step.apply().script, step)  # an agent is waited for after each part of an upgrade
     steps = at_most(known.values(), CLIENTS_AT_ONCE)
     return Stage(name="answers", title="See that everything answers again", steps=steps)
-
-
-def note_begun(directory: RunDirectory, plan: Plan, lease: Lease) -> None:
-    """Write into the journal of the run that ``plan`` undoes that this has begun: it cannot go on."""
-    _note(directory, plan, lease, Kind.ROLLBACK_BEGUN, to=plan.undoes_to)
-
-
-def note_done(directory: RunDirectory, plan: Plan, lease: Lease) -> None:
-    """Write there that all is undone, or that it can go on from where it was undone to; if it is done."""
-    if directory.view().state is not RunState.DONE:
-        return
-    if not plan.undoes_to:
-        _note(directory, plan, lease, Kind.ROLLBACK_DONE)
-        return
-    stages = RunDirectory(directory.path.parent / plan.undoes).view().stages
-    names = [stage.name for stage in stages]
-    names = names[names.index(plan.undoes_to) :]
-    undone = [step.id for stage in stages if stage.name in names for step in stage.steps]
-    _note(directory, plan, lease, Kind.CHECKPOINT_REACHED, undone=undone, stages=names)
-
-
-def _note(directory: RunDirectory, plan: Plan, lease: Lease, kind: Kind, **facts: object) -> None:
-    undone = RunDirectory(directory.path.parent / plan.undoes)
-    with Journal(undone.journal, token=lease.token, mask=str) as journal:
-        reason = f"by run {directory.run}"
-        who = f"{lease.who}@{lease.host}"
-        journal.append(kind, step=None, attempt=None, by=directory.run, who=who, reason=reason, **facts)

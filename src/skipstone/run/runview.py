@@ -121,18 +121,19 @@ class StageView:
 class RunView:
     """Where a run stands.
 
-    ``undoes`` names the run that it rolls back; ``undoing_to`` is the stage to whose beginning it is itself
-    undone, where not wholly. ``sittings`` counts the processes that have worked on it, the
-    present one since ``sitting_began``; ``worked`` is how many seconds those before it did. The time in
-    between is not the run's.
+    ``of_run`` names the run that it rolls back, or whose checkpoints it drops; ``undoing_to`` is the stage to
+    whose beginning it is itself undone, where not wholly. From ``dropped`` on it cannot be undone any more.
+    ``sittings`` counts the processes that have worked on it, the present one since ``sitting_began``;
+    ``worked`` is how many seconds those before it did. The time in between is not the run's.
     """
 
     run: str = ""
     plan_id: str = ""
     plan_digest: str = ""
     cloud: str = ""
-    undoes: str = ""
+    of_run: str = ""
     undoing_to: str = ""
+    dropped: datetime | None = None
     source: str = ""
     target: str = ""
     point_of_no_return: str | None = None
@@ -249,7 +250,9 @@ class Fold:
             changes["gates"] = tuple(gate for gate in self._run.gates if gate.stage not in facts["stages"])
         if event.kind in _GATE_STATES:
             changes["gates"] = _with_gate(self._run.gates, event)
-        if not move.to.at_work:
+        if event.kind is Kind.CHECKPOINTS_DROPPED:
+            changes = {"dropped": event.time}
+        elif not move.to.at_work:
             by_itself = event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}
             until = event.time if by_itself else self._run.last_time
             worked = self._run.elapsed(until or event.time)
@@ -267,7 +270,7 @@ class Fold:
             "run": facts["run"],
             "plan_digest": facts["plan_digest"],
             "plan_id": plan["id"],
-            "undoes": plan.get("undoes", ""),
+            "of_run": plan.get("of_run", ""),
             **{name: plan[name] for name in ("cloud", "source", "target", "point_of_no_return", "estimate")},
         }
 

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ROLLBACK_BEGUN = "rollback-begun"
     ROLLBACK_DONE = "rollback-done"
     CHECKPOINT_REACHED = "checkpoint-reached"
+    CHECKPOINTS_DROPPED = "checkpoints-dropped"
     GATE_OPENED = "gate-opened"
     GATE_APPROVED = "gate-approved"
     GATE_REJECTED = "gate-rejected"
@@ -186,6 +187,13 @@ RUN_MOVES |= {
     (RunState.ROLLING_BACK, Kind.CHECKPOINT_REACHED): RunMove(
         RunState.STOPPED, "undone as far as was asked for: it can go on from there"
     ),
+}
+
+
+RUN_MOVES |= {
+    (state, Kind.CHECKPOINTS_DROPPED): RunMove(state, "its checkpoints were dropped: there is no way back")
+    for state in RunState
+    if state.over
 }
 
 

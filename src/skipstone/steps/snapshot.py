@@ -48,6 +48,9 @@ class SnapshotProvider(Protocol):
     def show(self, name: str) -> str:
         """Return lines that make a snapshot readable, as the directory ``$tree``; they fail without it."""
 
+    def identify(self, name: str) -> str:
+        """Return a command line whose output changes when the snapshot is another one, or was written to."""
+
     def drop(self, name: str) -> str:
         """Return lines that remove a snapshot; harmless when there is none."""
 
@@ -63,6 +66,10 @@ class BtrfsSnapshots:
     def show(self, name: str) -> str:
         """See ``SnapshotProvider``."""
         return f'tree={_place(name)}\ntest -d "$tree/usr"'
+
+    def identify(self, name: str) -> str:
+        """See ``SnapshotProvider``."""
+        return f"btrfs subvolume show {_place(name)} | grep -E '^[[:blank:]]*(UUID|Generation):'"
 
     def drop(self, name: str) -> str:
         """See ``SnapshotProvider``."""
@@ -121,7 +128,10 @@ install -d -m 700 {self.directory}
 {_RUNNING} > {self.directory}/running
 rm -rf {self.directory}/libvirt
 if [ -d {_RECORDS} ]; then cp -a {_RECORDS} {self.directory}/libvirt; fi
+rm -f {self.directory}/identity
 {self._provider().take(self.name)}
+sync -f /
+{self._provider().identify(self.name)} > {self.directory}/identity
 """)
 
     def verify(self) -> Command:
@@ -131,6 +141,17 @@ if [ -d {_RECORDS} ]; then cp -a {_RECORDS} {self.directory}/libvirt; fi
 cmp "$tree/var/lib/dpkg/status" /var/lib/dpkg/status
 diff -r --no-dereference "$tree/etc" /etc
 test "$(ls "$tree/usr/bin" | wc -l)" = "$(ls /usr/bin | wc -l)"
+""")
+
+    def intact(self) -> Command:
+        """Compare the snapshot with what was written down of it."""
+        lost = f"the snapshot {self.name} on {self.host} is gone, or was written to"
+        return self.on_host(f"""
+test -e {self.directory}/running
+{self._provider().identify(self.name)} | cmp -s - {self.directory}/identity || {{
+    echo {quote(lost)} >&2
+    exit 1
+}}
 """)
 
     def revert(self) -> Command:

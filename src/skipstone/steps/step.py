@@ -73,6 +73,10 @@ class Step(Fact):
         """Return the script that undoes it exactly, or None where only a backup helps or nothing does."""
         return None
 
+    def intact(self) -> Command | None:
+        """Return a read-only script that exits 0 while ``revert`` has all that it needs, or None."""
+        return None
+
     def holds(self) -> tuple[str, ...]:
         """Return the hosts that ``revert`` brings back whole: nothing done there later needs more undoing."""
         return ()

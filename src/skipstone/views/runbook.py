@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from skipstone.cloud.command import OPERATOR, Command
-from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.plan import ALWAYS_A_WAY_BACK, Plan, Stage
 from skipstone.steps.step import Impact, Reversibility, Step
 from skipstone.views.duration import duration
 
@@ -32,9 +32,12 @@ def runbook(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    yield f"# Upgrade of {plan.cloud} from {plan.source} to {plan.target}"
+    what = f"Rollback of run {plan.of_run}" if plan.of_run else f"Upgrade of {plan.cloud}"
+    yield f"# {what} from {plan.source} to {plan.target}"
     yield ""
     yield f"Plan `{plan.id}`, strategy {plan.strategy}, about {duration(plan.estimate)}."
+    if plan.point_of_no_return is None and not plan.of_run:
+        yield f"It has {ALWAYS_A_WAY_BACK}."
     yield HOW_TO_READ
     yield from _findings(plan)
     for number, stage in enumerate(plan.stages, start=1):
@@ -81,6 +84,7 @@ def _step(number: str, step: Step) -> Iterator[str]:
     yield from _act("See that it is so", step.verify())
     yield from _act("Before any further attempt", step.reset())
     yield from _act("To undo", step.revert())
+    yield from _act("That can be undone while this exits with 0", step.intact())
 
 
 def _act(label: str, command: Command | None) -> Iterator[str]:

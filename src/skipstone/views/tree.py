@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from skipstone.checks.finding import Severity
-from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.plan import ALWAYS_A_WAY_BACK, Plan, Stage
 from skipstone.steps.step import Impact, Reversibility, Step
 from skipstone.views.duration import duration
 
@@ -24,6 +24,8 @@ def plan_tree(plan: Plan) -> Tree:
         if finding.severity is not Severity.INFO:
             how = f" (handled by {finding.handled_by})" if finding.handled_by else ""
             head.add(f"[yellow]{finding.severity}[/] {escape(finding.title)}{escape(how)}")
+    if plan.point_of_no_return is None:
+        head.add(f"[green]{ALWAYS_A_WAY_BACK}[/]")
     gates = {gate.before: gate for gate in plan.gates}
     for stage in plan.stages:
         if gate := gates.get(stage.name):

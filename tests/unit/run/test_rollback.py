@@ -12,9 +12,10 @@ from skipstone.plan.plan import Gate, Plan
 from skipstone.run.directory import RunDirectory, find_run
 from skipstone.run.gatekeeper import Consent
 from skipstone.run.lock import hold_cloud
-from skipstone.run.rollback import note_begun, note_done, plan_rollback
+from skipstone.run.rollback import plan_rollback
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
+from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.registry import KINDS
 from skipstone.steps.revert import Revert
 from skipstone.steps.step import Impact, Reversibility
@@ -35,10 +36,10 @@ def begun(rig: Rig, plan: Plan, *, until: str | None = None) -> RunDirectory:
 def roll_back(rig: Rig, directory: RunDirectory, to: str = "") -> RunView:
     plan = plan_rollback(directory, to).plan
     with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
-        note_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+        tell_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
     view = asyncio.run(rig.apply(plan))
     with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
-        note_done(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+        tell_done(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
     return view
 
 
@@ -191,7 +192,7 @@ def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(
     made = plan_rollback(directory).plan
     assert asyncio.run(rig.apply(made)).state is RunState.DONE, "the same rollback goes on"
     with hold_cloud(tmp_path / "clouds", plan.cloud, "x") as lease:
-        note_done(RunDirectory(tmp_path / "runs" / "toyplan-1-rollback-1"), made, lease)
+        tell_done(RunDirectory(tmp_path / "runs" / "toyplan-1-rollback-1"), made, lease)
     assert directory.view().state is RunState.ROLLED_BACK
     with pytest.raises(InputError, match="is rolled back already"):
         plan_rollback(directory)
@@ -205,7 +206,7 @@ def test_the_verb_shows_first_and_asks(
     directory = begun(Rig(tmp_path, Hosts()), plan_of([toy("a", undo="undo a")], [toy("b")]), until="stage1")
     code, out, _ = answer(capsys, "rollback", "--dry-run")
     assert (code, "undo a" in out) == (0, True)
-    assert json.loads(answer(capsys, "rollback", "--dry-run", "--json")[1])["undoes"] == "toyplan-1"
+    assert json.loads(answer(capsys, "rollback", "--dry-run", "--json")[1])["of_run"] == "toyplan-1"
     code, _, err = answer(capsys, "rollback")
     assert code == 2
     assert "Undo: a" in err
