@@ -54,7 +54,7 @@ FILES = (
     "/var/lib/nova/compute_id",  # from 2023.1 on a compute without it refuses to start (nova 27.0.0)
 )
 
-SKIP = ("*/.*", "/etc/openvswitch/*.db", "/etc/apache2/mods-enabled/*", "/etc/apt/apt.conf.d/*autoremove*")
+SKIP = ("*/.*", "/etc/openvswitch/*.db*", "/etc/apache2/mods-enabled/*", "/etc/apt/apt.conf.d/*autoremove*")
 """What changes by itself, or says nothing."""
 
 HIDDEN = (

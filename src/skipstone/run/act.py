@@ -35,6 +35,8 @@ class Act:
         """Return the act that an INTENT tells of."""
         facts = event.payload
         known = facts["parameters"]
+        if facts.get("undone_anyway") or not facts.get("changes", True):
+            holder = ""
         return cls(
             step=known["id"],
             kind=known["kind"],
@@ -45,7 +47,7 @@ class Act:
             reversibility=Reversibility(facts["reversibility"]),
             revert=None if holder else facts["revert"],
             intact=None if holder else facts.get("intact"),
-            holder=holder if facts.get("changes", True) else "",
+            holder=holder,
         )
 
 

@@ -93,6 +93,7 @@ class Executor:
             reversibility=step.reversibility,
             holds=step.holds(),
             changes=not step.looks,
+            undone_anyway=step.undone_anyway,
             parameters=step.model_dump(mode="json"),
         )
 

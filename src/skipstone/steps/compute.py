@@ -110,6 +110,45 @@ echo "libvirt knows all $running running instances"
 """
 
 
+class NoteServiceVersion(Step):
+    """Show nova's record of a compute service; its revert sets the version that is there now again.
+
+    A compute that is brought back would refuse to start (ServiceTooOld): nova holds the old code against the
+    version that the new code has left in the very record, and only a compute that starts renews it.
+    """
+
+    undone_anyway: ClassVar[bool] = True
+
+    kind: Literal["note-service-version"] = "note-service-version"
+    compute: str
+    version: int
+    database: str = "nova"
+
+    def apply(self) -> Command:
+        """See that the record has this version."""
+        query = f"select version from {self._record()}"  # noqa: S608 - from the catalog
+        return self.on_host(f"""
+found=$(mariadb -NBe {quote(query)})
+if [ "$found" != {self.version} ]; then
+    echo "nova-compute on {self.compute} is at version $found, not {self.version}" >&2
+    exit 1
+fi
+""")
+
+    def revert(self) -> Command:
+        """Set it."""
+        table, condition = self._record().split(" where ")
+        return self.on_host(
+            f"mariadb -e {quote(f'update {table} set version = {self.version} where {condition}')}"  # noqa: S608
+        )
+
+    def _record(self) -> str:
+        return (
+            f"{self.database}.services where deleted = 0 and `binary` = 'nova-compute'"
+            f" and host = '{self.compute}'"
+        )
+
+
 class ConfirmServiceVersion(Step):
     """Wait until nova's record of a compute service shows the target's service version."""
 

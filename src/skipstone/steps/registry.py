@@ -25,6 +25,7 @@ STEPS: tuple[type[Step], ...] = (
     broker.StartBroker,
     compute.AdoptInstances,
     compute.ConfirmServiceVersion,
+    compute.NoteServiceVersion,
     compute.RecordInstances,
     compute.ReloadVirtualSwitch,
     configuration.PlaceFile,

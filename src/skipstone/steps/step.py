@@ -35,10 +35,12 @@ class Step(Fact):
     ``needs`` are ids of steps of the same stage that come first (stages are one after the other).
     ``deadline`` and ``estimate`` are seconds. ``transient`` says that a failure may pass by itself, so that
     the engine may try again with back-off: never true of a step that migrates a database. A step that only
-    ``looks`` changes nothing: a run may go on without it where a person asks for that.
+    ``looks`` changes nothing: a run may go on without it where a person asks for that. ``undone_anyway`` says
+    that ``revert`` is run even where the host is brought back whole, for the sake of hosts undone before it.
     """
 
     looks: ClassVar[bool] = False
+    undone_anyway: ClassVar[bool] = False
 
     id: str
     title: str

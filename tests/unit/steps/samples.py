@@ -32,6 +32,7 @@ SAMPLES: tuple[Step, ...] = (
     broker.StartBroker(**COMMON),
     compute.AdoptInstances(**COMMON, directory=f"{W}/instances"),
     compute.ConfirmServiceVersion(**COMMON, compute="cmp1", version=68),
+    compute.NoteServiceVersion(**COMMON, compute="cmp1", version=64),
     compute.RecordInstances(**COMMON, directory=f"{W}/instances"),
     compute.ReloadVirtualSwitch(**COMMON),
     configuration.PlaceFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = it's $HOME `id` \\ 100%\n"),

@@ -20,6 +20,7 @@ from skipstone.plan.strategies.in_place.system import (
 from skipstone.steps.compute import (
     AdoptInstances,
     ConfirmServiceVersion,
+    NoteServiceVersion,
     RecordInstances,
     ReloadVirtualSwitch,
 )
@@ -76,7 +77,7 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
             stop=tuple(reversed(layout.units(host))),
         ),
     ]
-    chain += take_snapshot(layout, host, step=f"{prefix}.snapshot", needs=(chain[-1].id,))
+    chain += _keep(layout, host, needs=(chain[-1].id,))
     chain += (
         upgrade_packages(layout, host, step=f"{prefix}.packages", needs=(chain[-1].id,)),
         AdoptInstances(
@@ -103,6 +104,29 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
             )
         )
     return [*chain, *_start(layout, host, needs=(chain[-1].id,))]
+
+
+def _keep(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
+    """Keep the host's system, and what nova has to know of it again when that is brought back."""
+    prefix, service = f"computes.{host.name}", layout.compute_service(host)
+    if not host.snapshots:
+        return []
+    notes: list[Step] = []
+    if service and service.version is not None:
+        notes = [
+            NoteServiceVersion(
+                id=f"{prefix}.version",
+                title=f"Note the service version that nova has of {host.name}",
+                host=layout.database.name,
+                needs=needs,
+                deadline=60,
+                estimate=1,
+                compute=service.host,
+                version=service.version,
+            )
+        ]
+    needs = tuple(step.id for step in notes) or needs
+    return [*notes, *take_snapshot(layout, host, step=f"{prefix}.snapshot", needs=needs)]
 
 
 def _start(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:

@@ -189,9 +189,14 @@ class Layout:
         )
         return tuple((host, units) for host, units in found if units)
 
+    def compute_service(self, host: Host) -> Agent | None:
+        """Return what nova says of a host's nova-compute, or None where it says nothing."""
+        found = (agent for agent in self.cloud.agents if agent.binary == "nova-compute")
+        return next((agent for agent in found if agent.host.partition(".")[0] == _short(host)), None)
+
     def agents(self, service: str, hosts: tuple[Host, ...]) -> tuple[Agent, ...]:
         """Return the living, enabled agents of a service on some hosts."""
-        names = {host.name.partition(".")[0] for host in hosts}
+        names = {_short(host) for host in hosts}
         return tuple(
             agent
             for agent in self.cloud.agents
@@ -203,3 +208,7 @@ class Layout:
     def must_handle(self, step: str) -> bool:
         """Say whether a finding counts on the plan's step (or steps) of this id prefix."""
         return any(finding.handled_by == step for finding in self.findings)
+
+
+def _short(host: Host) -> str:
+    return host.name.partition(".")[0]
