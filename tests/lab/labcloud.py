@@ -27,12 +27,12 @@ class LabCloud:
         }
 
     def skipstone(
-        self, *arguments: str | Path, codes: set[int] | None = None
+        self, *arguments: str | Path, codes: set[int] | None = None, fault: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run one verb and insist on its exit code."""
+        """Run one verb and insist on its exit code; ``fault`` is as in ``skipstone.run.faults``."""
         done = subprocess.run(
             ["skipstone", *map(str, arguments)],
-            env=self._environment,
+            env=self._environment | {"SKIPSTONE_FAULT": fault},
             text=True,
             capture_output=True,
             check=False,

@@ -54,7 +54,7 @@ def test_once_they_are_dropped_there_is_no_way_back(tmp_path: Path) -> None:
     assert sorted(name.rpartition("/")[2] for name in hosts.ran)[:2] == ["drop.h1.1", "drop.h2.1"]
     assert checkpoints_of(directory) == ()
     assert directory.view().state is RunState.DONE
-    with pytest.raises(RollbackRefused, match="its checkpoints|checkpoints were dropped"):
+    with pytest.raises(RollbackRefused, match="checkpoints were dropped"):
         plan_rollback(directory)
 
 

@@ -1,0 +1,26 @@
+"""The fault matrix in the lab: hours, so ``make faults`` runs it and writes its table; ``make test`` does not."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import fresh_lab, machine
+
+__all__ = ["fresh_lab", "machine", "note"]
+
+RESULTS = Path(os.environ.get("SKIPSTONE_FAULTS_OUT", "out/faults.jsonl"))
+
+
+@pytest.fixture
+def note() -> Callable[..., None]:
+    """Write one row of the table."""
+
+    def write(what: str, then: str, end: str, seconds: float) -> None:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        with RESULTS.open("a") as file:
+            file.write(json.dumps({"what": what, "then": then, "end": end, "seconds": round(seconds)}) + "\n")
+
+    return write

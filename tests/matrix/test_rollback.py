@@ -1,0 +1,129 @@
+"""Rollback from the end of the stages of a real upgrade: the cloud is then exactly what it was.
+
+What a cloud was is what its hosts say (packages, configuration, units, schema heads), what is seen from
+outside, the boot-ids of its instances, and every row of every database, as dumped when nothing wrote.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skipstone.cloud.cloudfile import load_cloud
+from skipstone.cloud.fingerprint import differences, fingerprint_of
+from skipstone.steps.backup import DUMP
+from tests.lab.labcloud import LabCloud
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
+
+RESTORED = "after-verified@undo.stop.snapshot.ctl1:kill"
+
+
+@dataclass(frozen=True)
+class Before:
+    """The cloud before anything was done to it, and the plan that is made for it."""
+
+    lab: LabCloud
+    home: Path
+    boots: dict[str, str]
+
+    def apply(self, *options: str) -> None:
+        """Apply the plan, or go on with it."""
+        self.lab.skipstone("apply", self.home / "plan.yaml", "-i", self.lab.inventory, "--yes", *options)
+
+    def expect_same(self) -> None:
+        """See that the cloud is again what it was."""
+        again = self.home / "again.yaml"
+        self.lab.skipstone("discover", "-i", self.lab.inventory, "-o", again)
+        before, now = (fingerprint_of(load_cloud(path)) for path in (self.home / "cloud.yaml", again))
+        assert differences(before, now) == []
+        self.lab.skipstone("verify", "-i", self.lab.inventory, "--against", self.home / "before.json")
+        assert self.lab.boot_ids() == self.boots
+
+    def expect_same_rows(self) -> None:
+        """Dump every database again, while nothing writes, and compare with the dump of the stop."""
+        plan = yaml.safe_load((self.home / "plan.yaml").read_text())["id"]
+        dumps = f"/var/lib/skipstone/{plan}/databases/stopped"
+        same = (
+            f"cd {dumps}; for dump in *.sql.gz; do name=${{dump%.sql.gz}};"
+            f" [ $({DUMP} --databases $name | sha256sum | cut -c-64) ="
+            " $(zcat $dump | sha256sum | cut -c-64) ] || echo $name; done"
+        )
+        assert self.lab.on("ctl1", same) == "", "databases that are not what they were"
+
+
+@pytest.fixture(scope="module")
+def before(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> Before:
+    home = tmp_path_factory.mktemp("rollback")
+    fresh_lab.skipstone("discover", "-i", fresh_lab.inventory, "-o", home / "cloud.yaml")
+    fresh_lab.skipstone("plan", home / "cloud.yaml", "--to", "2025.1", "-o", home / "plan.yaml")
+    fresh_lab.skipstone("verify", "-i", fresh_lab.inventory, "--save", home / "before.json")
+    return Before(fresh_lab, home, fresh_lab.boot_ids())
+
+
+def roll_back(before: Before) -> float:
+    """Roll back, killed once on the way, and compare; return the seconds until the APIs answered again."""
+    began = time.monotonic()
+    before.lab.skipstone("rollback", "--yes", codes={-signal.SIGKILL}, fault=RESTORED)
+    compared = time.monotonic()
+    before.expect_same_rows()
+    compared = time.monotonic() - compared
+    before.lab.skipstone("rollback", "--yes")
+    seconds = time.monotonic() - began - compared
+    before.expect_same()
+    return seconds
+
+
+@pytest.mark.parametrize("stage", ["packages", "databases", "services", "verify"])
+def test_from_the_end_of_a_stage_of_the_control_plane(
+    before: Before, stage: str, note: Callable[..., None]
+) -> None:
+    before.apply("--until", stage)
+    seconds = roll_back(before)
+    note(f"end of stage {stage}", "rollback, killed once", "as it was, every row", seconds)
+
+
+def test_a_compute_goes_back_alone_and_the_run_goes_on(before: Before, note: Callable[..., None]) -> None:
+    before.apply("--until", "sample")
+    began = time.monotonic()
+    before.lab.skipstone("rollback", "--to", "sample", "--yes")
+    seconds = time.monotonic() - began
+    assert before.lab.on("cmp2", "cat /etc/debian_version").startswith("12")
+    assert before.lab.on("ctl1", "cat /etc/debian_version").startswith("13")
+    assert before.lab.boot_ids() == before.boots
+    note("end of stage sample", "rollback --to sample", "compute as it was; the run went on", seconds)
+    before.lab.skipstone("resume", "--yes")
+    began = time.monotonic()
+    versions = {host: before.lab.on(host, "cat /etc/debian_version")[:2] for host in ("ctl1", "cmp1", "cmp2")}
+    assert set(versions.values()) == {"13"}
+
+
+def test_from_the_end_of_the_whole_upgrade(before: Before, note: Callable[..., None]) -> None:
+    before.lab.openstack("network", "create", "made-since")
+    said = before.lab.skipstone("rollback", "--dry-run").stderr
+    assert "network made-since" in said
+    seconds = roll_back(before)
+    note("end of the whole upgrade", "rollback, killed once", "as it was, every row", seconds)
+
+
+def test_the_cloud_upgrades_again_and_its_checkpoints_can_be_dropped(
+    before: Before, note: Callable[..., None]
+) -> None:
+    began = time.monotonic()
+    before.apply()
+    note("rolled back six times", "apply", "upgraded", time.monotonic() - began)
+    kept = json.loads(before.lab.skipstone("checkpoints", "--json").stdout)
+    assert {one["host"] for one in kept} == {"ctl1", "cmp1", "cmp2"}
+    before.lab.on("cmp1", "btrfs property set -f /.skipstone/* ro false; touch /.skipstone/*/etc/tampered")
+    refused = before.lab.skipstone("rollback", "--yes", codes={2})
+    assert "cmp1: the snapshot" in refused.stderr
+    assert "was written to" in refused.stderr
+    before.lab.skipstone("checkpoints", "--drop", "--yes")
+    assert before.lab.on("cmp1", "ls /.skipstone") == ""
+    refused = before.lab.skipstone("rollback", "--yes", codes={2})
+    assert "there is no way back" in refused.stderr
