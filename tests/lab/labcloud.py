@@ -56,6 +56,22 @@ class LabCloud:
             finally:
                 process.kill()
 
+    @property
+    def state_dir(self) -> Path:
+        """Where Skipstone keeps its runs."""
+        return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "skipstone"
+
+    def step_state(self, step: str) -> str:
+        """Return how a step of the latest run stands."""
+        said = self.skipstone("status", "--json", codes={0, 2})
+        stages = json.loads(said.stdout or '{"stages": []}')["stages"]
+        states = [one["state"] for stage in stages for one in stage["steps"] if one["id"] == step]
+        return str(states[0]) if states else "none"
+
+    def console(self, host: str, *command: str) -> None:
+        """Run a command on a host's console, which needs no sshd; a reboot may cut it off."""
+        subprocess.run([BIN / "skipstone", "lab", "exec", host, "--", *command], check=False)
+
     def on(self, host: str, script: str) -> str:
         """Run a script on a host and return what it prints."""
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""The fault matrix in the lab: hours, so ``make faults`` runs it and writes its table; ``make test`` does not."""
+"""The fault matrix in the lab. It takes hours: for `make faults`, which writes its table."""
 
 import json
 import os

@@ -8,6 +8,7 @@ import click
 
 from skipstone.errors import ExitCode
 
+GATE_EXPIRES = 2 * 3600  # plan.plan's default, which would take a third of a second to import for --help
 FILE = click.Path(path_type=Path)
 
 
@@ -21,9 +22,25 @@ Examples:
 @click.argument("cloud_file", type=FILE)
 @click.option("--to", "target_name", required=True, metavar="REL", help="Release to upgrade to.")
 @click.option("--strategy", type=click.Choice(["in-place"]), default="in-place", show_default=True)
+@click.option(
+    "--gate-expires",
+    type=click.IntRange(min=1),
+    default=GATE_EXPIRES,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a gate waits for an answer.",
+)
 @click.option("-o", "--output", type=FILE, help="Where to write the plan.  [default: plan.yaml]")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; write it only with -o.")
-def plan(cloud_file: Path, target_name: str, strategy: str, output: Path | None, *, as_json: bool) -> int:
+def plan(
+    cloud_file: Path,
+    target_name: str,
+    strategy: str,
+    gate_expires: int,
+    output: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     """Write the plan that upgrades a discovered cloud; nothing is connected to, nothing is changed."""
     from rich.console import Console
 
@@ -38,7 +55,7 @@ def plan(cloud_file: Path, target_name: str, strategy: str, output: Path | None,
     cloud = load_cloud(cloud_file)
     target = catalog.release(target_name)
     findings = examine(cloud, catalog, target)
-    made = make_plan(cloud, catalog, target, findings=findings, strategy=strategy)
+    made = make_plan(cloud, catalog, target, findings=findings, strategy=strategy, gate_expires=gate_expires)
     path = output or (None if as_json else Path("plan.yaml"))
     if path:
         save_plan(made, path)

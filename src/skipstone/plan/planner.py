@@ -8,7 +8,7 @@ from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.fingerprint import digest_of, fingerprint_of
 from skipstone.cloud.model import Cloud
 from skipstone.errors import Inhibited, InputError
-from skipstone.plan.plan import Plan
+from skipstone.plan.plan import GATE_EXPIRES, Plan
 from skipstone.plan.strategies import in_place
 
 STRATEGIES = {"in-place": in_place.stages}
@@ -21,11 +21,12 @@ def make_plan(
     *,
     findings: tuple[Finding, ...],
     strategy: str = "in-place",
+    gate_expires: int = GATE_EXPIRES,
 ) -> Plan:
     """Return the plan that carries ``cloud`` to ``target``.
 
-    ``findings`` are the checks' answers for this target. Raise Inhibited where a finding forbids the upgrade,
-    InputError where the strategy cannot upgrade such a cloud.
+    ``findings`` are the checks' answers for this target; a gate waits ``gate_expires`` seconds. Raise
+    Inhibited where a finding forbids the upgrade, InputError where the strategy cannot upgrade such a cloud.
     """
     forbidding = [finding for finding in findings if finding.severity is Severity.INHIBITOR]
     if forbidding:
@@ -59,7 +60,7 @@ def make_plan(
         findings=findings,
         endpoints={service: root for service, root in roots.items() if root},
         stages=stages,
-        gates=in_place.gates(stages),
+        gates=tuple(gate.model_copy(update={"expires": gate_expires}) for gate in in_place.gates(stages)),
         fingerprint=fingerprint_of(cloud),
     )
 
