@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,11 @@ import click
 from skipstone.errors import ExitCode, InputError, RollbackRefused, RunStopped
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from rich.console import Console
 
+    from skipstone.cloud.command import Transport
     from skipstone.cloud.inventory import Inventory
     from skipstone.cloud.model import Cloud
     from skipstone.plan.plan import Plan
@@ -216,6 +219,16 @@ class Application:
             self.console.print(f"written: {path}", soft_wrap=True)
         return view
 
+    def _shared(self, own: "Transport") -> "AbstractAsyncContextManager[Transport]":
+        """Return what shares the work with workers, where a PostgreSQL is named that they share with us."""
+        database = self.settings.database_url
+        if not database or not database.startswith("postgresql"):
+            return nullcontext(own)
+        from skipstone.run.dbosengine import APPLICATION_VERSION
+        from skipstone.run.workers import shared
+
+        return shared(own, database, self.plan.cloud, APPLICATION_VERSION)
+
     async def _carry_out(
         self, directory: "RunDirectory", sitting: "Sitting", figures: "Figures"
     ) -> "RunView":
@@ -229,7 +242,7 @@ class Application:
 
         secrets = Secrets()
         database = self.settings.database_url or sqlite_url(directory.engine)
-        async with open_transport(self.inventory) as transport:
+        async with open_transport(self.inventory) as own, self._shared(own) as transport:
             with ExitStack() as stack:
                 journal = stack.enter_context(
                     Journal(

@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "watch": ("status", "Follow a run from another terminal."),
     "log": ("status", "Show what a run did: every step, command and output."),
     "report": ("report", "Write the report of a run: times, outages, replies lost."),
+    "worker": ("worker", "Share the work of a run that another machine carries out."),
     "lab": ("lab", "A real small OpenStack cloud on this machine."),
 }
 

@@ -81,6 +81,7 @@ class DbosEngine:
             async def run(plan: PlanOfIds) -> str:
                 return await work.run(plan)
 
+            DBOS.listen_queues([])  # workers' (worker.py), not ours
             DBOS.launch()
             yield run
         finally:

@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from skipstone.cloud.command import OPERATOR, Transport
 from skipstone.plan.plan import Plan
@@ -73,7 +74,8 @@ class Runner:
         stages = self._stages(until)
         self._begin()
         ending = await self._engine.drive(
-            f"{self._directory.run}:{self._token}",
+            # several operators' runs may have the same names in one PostgreSQL
+            f"{self._directory.run}:{self._token}:{uuid4().hex[:8]}",
             stages,
             self._carry_out,
             stopping=lambda: self._stopping,

@@ -1,0 +1,133 @@
+"""Several machines share the work of a run: workers ask the hosts, whoever is free the next.
+
+Journal, order and judgement stay with the process that carries the run out; a worker only runs a script on
+a host and says what became of it. So a worker that dies is like a connection that is lost: nobody knows, and
+the host is asked again, for its job by its name. Questions and answers pass through the engine's PostgreSQL,
+and an answer is removed when it was read: what hosts print is not masked there.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOSClient, DBOSPortableJSONSerializer, WorkflowHandleAsync
+
+from skipstone import __version__
+from skipstone.cloud.command import OPERATOR, Command, Outcome, Result, Transport
+from skipstone.cloud.model import Fact
+from skipstone.errors import HostUnreachable, InputError
+
+QUEUE, WORKFLOW = "hosts", "ask-host"
+ALIVE = timedelta(seconds=30)
+"""A worker that was not heard of for so long is dead."""
+POLL = 0.05
+"""Seconds between two looks for an answer, or for a question."""
+PATIENCE = 15
+"""Seconds beyond its deadline that a question may wait for a free worker."""
+
+_TABLE = sa.Table(
+    "skipstone_workers",
+    sa.MetaData(),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("cloud", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
+)
+
+
+class Worker(Fact):
+    """One worker: where it runs, for which cloud, and which Skipstone it is."""
+
+    name: str
+    cloud: str
+    version: str
+    seen: datetime
+
+
+class Registry:
+    """Which workers there are, as they say themselves, in a table of the engine's database."""
+
+    def __init__(self, database: str) -> None:
+        url = sa.make_url(database).set(drivername="postgresql+psycopg")
+        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+        _TABLE.metadata.create_all(self._engine)
+
+    def note(self, name: str, cloud: str) -> None:
+        """Write that a worker is there, now."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
+            row = Worker(name=name, cloud=cloud, version=__version__, seen=datetime.now(UTC))
+            connection.execute(sa.insert(_TABLE).values(**row.model_dump()))
+
+    def forget(self, name: str) -> None:
+        """Write that a worker has gone."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
+
+    def alive(self, cloud: str) -> list[Worker]:
+        """Return the workers of a cloud that were heard of lately."""
+        since = datetime.now(UTC) - ALIVE
+        query = (
+            sa.select(_TABLE).where(_TABLE.c.cloud == cloud, _TABLE.c.seen > since).order_by(_TABLE.c.name)
+        )
+        with self._engine.connect() as connection:
+            return [Worker.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+class SharedTransport:
+    """A ``Transport`` that lets workers ask the hosts; the operator's own commands stay here."""
+
+    def __init__(self, own: Transport, client: DBOSClient, version: str) -> None:
+        self._own = own
+        self._client = client
+        self._version = version
+
+    async def run(self, command: Command, *, deadline: float) -> Outcome:
+        """See ``Transport``; UNKNOWN too where no worker has answered in time."""
+        if command.host == OPERATOR:
+            return await self._own.run(command, deadline=deadline)
+        began = time.monotonic()
+        question = asdict(command) | {"deadline": deadline}
+        handle: WorkflowHandleAsync[dict[str, Any]] = await self._client.enqueue_async(
+            {"workflow_name": WORKFLOW, "queue_name": QUEUE, "app_version": self._version}, question
+        )
+        try:
+            async with asyncio.timeout(deadline + PATIENCE):
+                answer = await handle.get_result(polling_interval_sec=POLL)
+        except TimeoutError:
+            await self._client.cancel_workflow_async(handle.get_workflow_id())
+            return Outcome(Result.UNKNOWN, None, "", "no worker has answered", time.monotonic() - began)
+        await self._client.delete_workflow_async(handle.get_workflow_id())
+        if "unreachable" in answer:
+            raise HostUnreachable(answer["unreachable"], where=command.host, evidence=answer["evidence"])
+        return Outcome(**answer | {"result": Result(answer["result"])})
+
+
+@asynccontextmanager
+async def shared(own: Transport, database: str, cloud: str, version: str) -> AsyncIterator[Transport]:
+    """Yield a transport that shares the work with a cloud's workers; ``own`` where there are none.
+
+    ``version`` is the engine's application version. Raise InputError where a worker is another Skipstone.
+    """
+    workers = await asyncio.to_thread(lambda: Registry(database).alive(cloud))
+    others = [f"{one.name}: {one.version}" for one in workers if one.version != __version__]
+    if others:
+        raise InputError(
+            f"workers of this cloud run another version than this Skipstone, {__version__}",
+            where=cloud,
+            evidence="\n".join(others),
+            remedy="stop them, install this version there, and start them again; nothing was done",
+        )
+    if not workers:
+        yield own
+        return
+    client = DBOSClient(system_database_url=database, serializer=DBOSPortableJSONSerializer(), lazy=True)
+    try:
+        yield SharedTransport(own, client, version)
+    finally:
+        client.destroy()

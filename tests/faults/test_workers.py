@@ -1,0 +1,166 @@
+"""Workers on a real PostgreSQL and a real sshd: one is killed, and the run ends as if nothing had been."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skipstone.cloud.transport import open_transport
+from skipstone.errors import InputError
+from skipstone.plan.plan import Plan
+from skipstone.run import workers
+from skipstone.run.dbosengine import APPLICATION_VERSION
+from skipstone.run.engine import open_engine
+from skipstone.run.question import Patience
+from skipstone.run.runview import RunView
+from skipstone.run.state import RunState
+from tests.unit.cloud.sshd import PROGRAM, Sshd, running_sshd
+from tests.unit.run.toy import Rig, plan_of, toy
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+PATIENCE = Patience(silence=60, pause=0.1, longest_pause=0.3, watch=2, first_watch=1, grace=5)
+CLOUD = "toycloud"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private PostgreSQL, which does not run as root."""
+    if os.getuid() != 0 or not SERVERS:
+        pytest.skip("needs root and PostgreSQL (tools/prepare-machine tests)")
+    place = tmp_path_factory.mktemp("postgresql")
+    for path in (place, *place.parents[:2]):
+        path.chmod(0o755)
+    data, tools = place / "data", SERVERS[-1].parent
+    data.mkdir()
+    subprocess.run(["chown", "postgres", data, place], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    as_postgres = ["runuser", "-u", "postgres", "--"]
+    subprocess.run(
+        [*as_postgres, tools / "initdb", "-A", "trust", "-D", data], check=True, capture_output=True
+    )
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+    start: list[str | Path] = [
+        *as_postgres,
+        tools / "pg_ctl",
+        "-w",
+        "-D",
+        data,
+        "-l",
+        place / "log",
+        "-o",
+        options,
+        "start",
+    ]
+    subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
+    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    subprocess.run([*as_postgres, tools / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True)
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    if os.getuid() != 0 or not Path(PROGRAM).exists():
+        pytest.skip("needs root and sshd (tools/prepare-machine tests)")
+    with running_sshd(tmp_path) as server:
+        yield server
+
+
+@contextmanager
+def worker(base: Path, database: str, sshd: Sshd, name: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker process; what it says goes to a file of its name."""
+    inventory = base / "inventory.yaml"
+    host = {"address": "127.0.0.1", "port": sshd.port, "user": "root", "key_file": str(sshd.key)}
+    facts = {"name": CLOUD, "ssh_config": str(sshd.config), "hosts": {"h1": host | {"groups": ["control"]}}}
+    inventory.write_text(yaml.safe_dump(facts))
+    program = Path(sys.executable).with_name("skipstone")
+    with (base / name).open("wb") as log:
+        process = subprocess.Popen(
+            [program, "worker", "-i", inventory, "--name", name],
+            env={**os.environ, "SKIPSTONE_DATABASE_URL": database},
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for_workers(database: str, *names: str) -> None:
+    registry, deadline = workers.Registry(database), time.monotonic() + 60
+    while {one.name for one in registry.alive(CLOUD)} != set(names):
+        assert time.monotonic() < deadline, registry.alive(CLOUD)
+        time.sleep(0.2)
+
+
+def answers(base: Path, name: str) -> int:
+    return (base / name).read_text().count("answered")
+
+
+def plan(base: Path) -> Plan:
+    """Eight jobs of three seconds side by side, and one that comes after all of them."""
+    log = f'echo "$0" >>{base}/log'
+    first = [toy(f"s{number}", script=f"{log}; sleep 3") for number in range(8)]
+    return plan_of([*first, toy("last", *(step.id for step in first), script=log)])
+
+
+async def apply(base: Path, database: str, sshd: Sshd) -> RunView:
+    inventory = sshd.inventory()
+    async with (
+        open_transport(inventory) as own,
+        workers.shared(own, database, CLOUD, APPLICATION_VERSION) as transport,
+    ):
+        rig = Rig(base, transport, engine=lambda run: open_engine(database, run.run), patience=PATIENCE)
+        return await rig.apply(plan(base))
+
+
+def test_one_of_two_workers_is_killed(tmp_path: Path, database: str, sshd: Sshd) -> None:
+    with worker(tmp_path, database, sshd, "w1") as killed, worker(tmp_path, database, sshd, "w2") as other:
+        wait_for_workers(database, "w1", "w2")
+
+        async def kill_one() -> None:
+            while answers(tmp_path, "w1") < 2:  # noqa: ASYNC110 - another process's answers
+                await asyncio.sleep(0.05)
+            killed.send_signal(signal.SIGKILL)
+
+        async def both() -> RunView:
+            view, _ = await asyncio.gather(apply(tmp_path, database, sshd), kill_one())
+            return view
+
+        assert asyncio.run(both()).state is RunState.DONE
+        assert answers(tmp_path, "w2") > 2
+        other.terminate()
+        assert other.wait(60) == 0
+    jobs = Counter(Path(line).parent.name for line in (tmp_path / "log").read_text().splitlines())
+    assert jobs == {f"s{number}.1": 1 for number in range(8)} | {"last.1": 1}
+
+
+def test_without_workers_the_run_asks_by_itself(tmp_path: Path, database: str, sshd: Sshd) -> None:
+    workers.Registry(database).forget("w1")  # it was killed, so it could not say so
+    assert asyncio.run(apply(tmp_path, database, sshd)).state is RunState.DONE
+
+
+def test_a_worker_of_another_version_is_refused(
+    tmp_path: Path, database: str, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with worker(tmp_path, database, sshd, "w3"):
+        wait_for_workers(database, "w3")
+        monkeypatch.setattr(workers, "__version__", "9.9")
+        with pytest.raises(InputError, match="another version") as caught:
+            asyncio.run(apply(tmp_path, database, sshd))
+    assert re.search(r"w3: \d", caught.value.evidence)
+    assert not (tmp_path / "log").exists()
