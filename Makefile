@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install lock format check test test-daemons test-lab demo bench clean
+.PHONY: help install lock format check test test-daemons test-lab faults demo bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -41,6 +41,15 @@ test-daemons: install  ## tests with MariaDB, sshd and kill -9, four minutes (as
 test-lab: install  ## tests on a real cloud in the lab, the upgrade last, most of an hour (as root)
 	tools/prepare-machine lab
 	pytest -v tests/lab
+
+faults: install  ## the fault matrix, on a fast rig and in the lab, into docs/reference/faults.md (as root, two hours)
+	tools/prepare-machine tests
+	tools/prepare-machine lab
+	rm -f out/faults.jsonl
+	mkdir -p out
+	pytest -q --junitxml=out/faults.xml tests/faults
+	pytest -v tests/matrix
+	python tools/faults_table.py
 
 demo: install  ## build a cloud on this machine and upgrade it from Zed to 2025.1 (as root)
 	tools/prepare-machine lab

@@ -30,15 +30,24 @@ Examples:
     metavar="SECONDS",
     help="How long a gate waits for an answer.",
 )
+@click.option("--at-once", type=click.IntRange(min=1), metavar="N", help="At most N steps at the same time.")
+@click.option(
+    "--per-zone",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most N steps at the same time on hosts of one zone (`zone` in the inventory: a rack).",
+)
 @click.option("-o", "--output", type=FILE, help="Where to write the plan.  [default: plan.yaml]")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; write it only with -o.")
 def plan(
     cloud_file: Path,
+    *,
     target_name: str,
     strategy: str,
     gate_expires: int,
+    at_once: int | None,
+    per_zone: int | None,
     output: Path | None,
-    *,
     as_json: bool,
 ) -> int:
     """Write the plan that upgrades a discovered cloud; nothing is connected to, nothing is changed."""
@@ -48,14 +57,22 @@ def plan(
     from skipstone.checks.examination import examine
     from skipstone.cloud.cloudfile import load_cloud
     from skipstone.plan.planfile import save_plan, to_data
-    from skipstone.plan.planner import make_plan
+    from skipstone.plan.planner import Limits, make_plan
     from skipstone.views.tree import plan_tree
 
     catalog = load_catalog()
     cloud = load_cloud(cloud_file)
     target = catalog.release(target_name)
     findings = examine(cloud, catalog, target)
-    made = make_plan(cloud, catalog, target, findings=findings, strategy=strategy, gate_expires=gate_expires)
+    made = make_plan(
+        cloud,
+        catalog,
+        target,
+        findings=findings,
+        strategy=strategy,
+        gate_expires=gate_expires,
+        limits=Limits(at_once, per_zone),
+    )
     path = output or (None if as_json else Path("plan.yaml"))
     if path:
         save_plan(made, path)

@@ -14,7 +14,7 @@ _FIELD = re.compile(r"^(suites|enabled):\s*(.*)$", re.MULTILINE | re.IGNORECASE)
 
 def unreachable(host: InventoryHost) -> Host:
     """Return the host of which nothing is known but its place in the inventory."""
-    return Host(name=host.name, address=host.address, groups=host.groups, reachable=False)
+    return Host(name=host.name, address=host.address, groups=host.groups, zone=host.zone, reachable=False)
 
 
 def read_host(host: InventoryHost, facts: Facts, asked: tuple[float, float], secrets: Secrets) -> Host:
@@ -28,6 +28,7 @@ def read_host(host: InventoryHost, facts: Facts, asked: tuple[float, float], sec
         name=host.name,
         address=host.address,
         groups=host.groups,
+        zone=host.zone,
         reachable=True,
         os=OperatingSystem(**system["os"]) if system else None,
         **{key: value for key, value in system.items() if key != "os"},

@@ -43,7 +43,8 @@ class InventoryHost(Fact):
     """One host and how to reach it; what is None is left to ``ssh_config`` and SSH's own defaults.
 
     ``address`` is what ``ssh`` would be given: an address, a name, or an alias of ``ssh_config``.
-    ``proxy_jump`` is as in ``ssh -J``. ``sudo`` means ``sudo -n``: no password is ever typed.
+    ``proxy_jump`` is as in ``ssh -J``. ``sudo`` means ``sudo -n``: no password is ever typed. ``zone`` is
+    what it shares a fate with: a rack, an availability zone.
     """
 
     name: str
@@ -54,6 +55,7 @@ class InventoryHost(Fact):
     key_file: Path | None = None
     proxy_jump: str | None = None
     sudo: bool = False
+    zone: str | None = None
 
 
 class Inventory(Fact):
@@ -95,6 +97,7 @@ class _HostEntry(Fact):
     key_file: str | None = None
     proxy_jump: str | None = None
     sudo: bool | None = None
+    zone: str | None = Field(None, min_length=1)
 
 
 class _Defaults(Fact):
@@ -178,6 +181,7 @@ def _host(document: Document, file: _File, name: str, entry: _HostEntry) -> Inve
         key_file=_relative(document.path, key_file) if key_file else None,
         proxy_jump=entry.proxy_jump or defaults.proxy_jump,
         sudo=defaults.sudo if entry.sudo is None else entry.sudo,
+        zone=entry.zone,
     )
 
 

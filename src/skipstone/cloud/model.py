@@ -81,6 +81,7 @@ class Host(Fact):
     address: str
     groups: tuple[str, ...]
     reachable: bool
+    zone: str | None = None
     boot_id: str | None = None
     os: OperatingSystem | None = None
     kernel: str | None = None

@@ -24,11 +24,17 @@ ALWAYS_A_WAY_BACK = (
 
 
 class Stage(Fact):
-    """A group of steps; stages follow one another, steps inside run as their ``needs`` allow."""
+    """A group of steps; stages follow one another, steps inside run as their ``needs`` allow.
+
+    At most ``at_once`` run at the same time, and ``per_zone`` on the hosts of one zone (a rack, an
+    availability zone); None leaves it to the operator's settings.
+    """
 
     name: str
     title: str
     steps: tuple[SerializeAsAny[Step], ...]
+    at_once: int | None = None
+    per_zone: int | None = None
 
     @property
     def estimate(self) -> int:
@@ -53,9 +59,10 @@ class Plan(Fact):
 
     ``id`` is derived from the cloud, its digest and the target; ``fingerprint`` is what apply compares
     with a fresh discovery before it changes anything; ``endpoints`` (catalog service -> public URL)
-    are what the probes and health checks ask. ``of_run`` names the run that the plan rolls back, to the
-    beginning of its stage ``undoes_to``, or whose checkpoints it drops; such a plan is made from that run's
-    journal, and has no fingerprint.
+    are what the probes and health checks ask; ``zones`` (host -> zone) says which hosts share one.
+
+    ``of_run`` names the run that the plan rolls back, to the beginning of its stage ``undoes_to``, or whose
+    checkpoints it drops; such a plan is made from that run's journal, and has no fingerprint.
     """
 
     format: Literal[1] = 1
@@ -70,6 +77,7 @@ class Plan(Fact):
     route: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     endpoints: dict[str, str] = Field(default_factory=dict)
+    zones: dict[str, str] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
     gates: tuple[Gate, ...] = ()
     fingerprint: Fingerprint

@@ -1,5 +1,7 @@
 """From a Cloud and a target to a Plan; pure."""
 
+from typing import NamedTuple
+
 from skipstone import __version__
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
@@ -10,6 +12,14 @@ from skipstone.cloud.model import Cloud
 from skipstone.errors import Inhibited, InputError
 from skipstone.plan.plan import GATE_EXPIRES, Plan
 from skipstone.plan.strategies import in_place
+
+
+class Limits(NamedTuple):
+    """How many steps of a stage may run at the same time: in all, and on the hosts of one zone."""
+
+    at_once: int | None = None
+    per_zone: int | None = None
+
 
 STRATEGIES = {"in-place": in_place.stages}
 
@@ -22,6 +32,7 @@ def make_plan(
     findings: tuple[Finding, ...],
     strategy: str = "in-place",
     gate_expires: int = GATE_EXPIRES,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Plan:
     """Return the plan that carries ``cloud`` to ``target``.
 
@@ -48,7 +59,7 @@ def make_plan(
     name = f"{cloud.name}-{source.codename}-{target.version}-{digest_of(cloud)[:8]}"
     layout = in_place.Layout(name, cloud, catalog, source, target, findings)
     roots = {service.name: layout.api_root(service) for service in layout.services}
-    stages = STRATEGIES[strategy](layout)
+    stages = tuple(stage.model_copy(update=limits._asdict()) for stage in STRATEGIES[strategy](layout))
     return Plan(
         id=name,
         skipstone=__version__,
@@ -59,6 +70,7 @@ def make_plan(
         route=tuple(release.codename for release in route.releases),
         findings=findings,
         endpoints={service: root for service, root in roots.items() if root},
+        zones={host.name: host.zone for host in cloud.hosts if host.zone},
         stages=stages,
         gates=tuple(gate.model_copy(update={"expires": gate_expires}) for gate in in_place.gates(stages)),
         fingerprint=fingerprint_of(cloud),

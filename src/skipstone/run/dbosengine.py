@@ -7,7 +7,7 @@ So each process that works on a run starts a workflow of its own, and ends those
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
@@ -21,7 +21,7 @@ APPLICATION_VERSION = "plan-format-1"
 
 
 PlanOfIds = list[list[dict[str, Any]]]
-"""The workflow's input: per stage, the steps' ids and needs."""
+"""The workflow's input: per stage, the steps' ids, needs and lanes."""
 
 
 class _Connection(sqlite3.Connection):
@@ -50,7 +50,7 @@ class DbosEngine:
     ) -> Ending:
         """See ``Engine.drive``."""
         work = _Work(sitting, carry_out, stopping, at_once)
-        plan = [[{"id": node.id, "needs": list(node.needs)} for node in stage] for stage in stages]
+        plan = [[asdict(node) for node in stage] for stage in stages]
         with self._launched(work) as workflow, SetWorkflowID(sitting):
             try:
                 return Ending(await workflow(plan))
@@ -101,7 +101,13 @@ class _Work:
     async def run(self, plan: PlanOfIds) -> Ending:
         if DBOS.workflow_id != self.sitting:
             return Ending.STOPPED  # a dead process's, which DBOS takes up again: we have its work
-        stages = [[Node(node["id"], tuple(node["needs"])) for node in stage] for stage in plan]
+        stages = [
+            [
+                Node(node["id"], tuple(node["needs"]), tuple((lane, limit) for lane, limit in node["lanes"]))
+                for node in stage
+            ]
+            for stage in plan
+        ]
         return await carry_out_stages(stages, self.on_stage, stopping=self.stopping, at_once=self.at_once)
 
     def on_stage(self, stage: Sequence[Node]) -> CarryOut:

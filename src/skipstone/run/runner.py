@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from skipstone.cloud.command import OPERATOR, Transport
-from skipstone.plan.plan import Plan
+from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import plan_digest
 from skipstone.run.directory import RunDirectory
 from skipstone.run.engine import Engine
@@ -131,8 +131,13 @@ class Runner:
         found: list[list[Node]] = []
         for stage in self._plan.stages[:last]:
             found += [[Node(name, ())] for name, gate in self._gates.items() if gate.before == stage.name]
-            found.append([Node(step.id, step.needs) for step in stage.steps])
+            found.append([Node(step.id, step.needs, self._lanes(stage, step)) for step in stage.steps])
         return found
+
+    def _lanes(self, stage: Stage, step: Step) -> tuple[tuple[str, int], ...]:
+        zone = self._plan.zones.get(step.host)
+        limits = (("stage", stage.at_once), (f"zone {zone}", stage.per_zone if zone else None))
+        return tuple((lane, limit) for lane, limit in limits if limit is not None)
 
     def _job(self, step: Step, attempt: int) -> Job:
         here = step.apply().host == OPERATOR

@@ -42,6 +42,26 @@ def test_a_plan_is_carried_out_in_order(tmp_path: Path) -> None:
     assert view == read_view(tmp_path / "runs" / "toyplan-1" / "journal.db")
 
 
+def test_no_more_steps_at_once_than_the_stage_and_the_zones_allow(tmp_path: Path) -> None:
+    steps = [toy(f"{host}-{number}", host=host) for number in range(3) for host in ("h1", "h2", "h3", "h4")]
+    plain = plan_of(steps)
+    stage = plain.stages[0].model_copy(update={"at_once": 5, "per_zone": 2})
+    zones = {"h1": "rack1", "h2": "rack1", "h3": "rack2"}
+    plan = plain.model_copy(update={"stages": (stage,), "zones": zones})
+    hosts = Hosts(pace=random.Random(1))  # noqa: S311 - not for secrets
+    assert apply(Rig(tmp_path, hosts), plan).state is RunState.DONE
+    open_now: dict[str, str] = {}
+    most: Counter[str] = Counter()
+    for event in read_events(tmp_path / "runs" / "toyplan-1" / "journal.db"):
+        if event.kind is Kind.INTENT and event.step:
+            open_now[event.step] = zones.get(event.payload["host"], "none")
+        elif event.kind is Kind.VERIFIED and event.step:
+            open_now.pop(event.step)
+        now = Counter(open_now.values()) + Counter(all=len(open_now))
+        most = Counter({name: max(most[name], now[name]) for name in most | now})
+    assert (most["all"], most["rack1"], most["rack2"]) == (5, 2, 2)
+
+
 def test_the_way_back_is_written_before_the_act(tmp_path: Path) -> None:
     hosts = Hosts()
     journal = tmp_path / "runs" / "toyplan-1" / "journal.db"
