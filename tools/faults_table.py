@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 OUT, PAGE = Path("out"), Path("docs/reference/faults.md")
 
@@ -15,8 +15,8 @@ Written by `make faults` on {date}; do not edit.
 
 ## On a fast rig
 
-Real processes, a real sshd, MariaDB and PostgreSQL, steps that are plain shell; no OpenStack. After every fault the
-run goes on, ends as an undisturbed one, and no command has run twice in an attempt.
+Real processes, a real sshd, MariaDB and PostgreSQL, steps that are plain shell; no OpenStack. After every
+fault the run goes on, ends as an undisturbed one, and no command has run twice in an attempt.
 
 | tests | passed | failed |
 |---|---|---|
@@ -24,10 +24,11 @@ run goes on, ends as an undisturbed one, and no command has run twice in an atte
 LAB = """
 ## In the lab
 
-A real Zed cloud on its way to 2025.1, with three instances that answer ping and serve their boot-id. *As it was, every
-row*: packages, configuration, units and schema heads as discovered before, everything seen from outside the same, no
-instance rebooted, and a dump of every database equal, byte for byte, to the one that was made when its services had
-stopped. Seconds are those of the test, with what it looks at; of a rollback, until every API and agent answered.
+A real Zed cloud on its way to 2025.1, with three instances that answer ping and serve their boot-id. *As it
+was, every row*: packages, configuration, units and schema heads as discovered before, everything seen from
+outside the same, no instance rebooted, and a dump of every database equal, byte for byte, to the one that was
+made when its services had stopped. Seconds are those of the test, with what it looks at; of a rollback, until
+every API and agent answered.
 
 | fault, or moment | what was done | end | seconds |
 |---|---|---|---|
@@ -40,7 +41,7 @@ def fast_rows(report: Path) -> list[str]:
         return []
     passed: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    for case in Xml.parse(report).iter("testcase"):  # noqa: S314 - our own file
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own file
         name = case.get("classname", "").rpartition(".")[2]
         bad = case.find("failure") is not None or case.find("error") is not None
         (failed if bad else passed)[name] += 1
