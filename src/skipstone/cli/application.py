@@ -101,6 +101,8 @@ class Application:
 
         self.console.print(run_picture(view, trouble=False))
         self.console.print(f"log: skipstone log {view.run}", soft_wrap=True)
+        if view.state is RunState.DONE and any(step.holds() for step in self.plan.steps()):
+            self.console.print("it can be undone (`skipstone rollback`) until `skipstone checkpoints --drop`")
         if view.state is RunState.FAILED:
             step = view.failed[0]
             raise RunStopped(

@@ -119,6 +119,7 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     stop = next((end for end in ends if end > start), len(names))
     coming = plan.stages[start:stop]
     impacts = {step.impact: None for stage in coming for step in stage.steps}
+    holding = {step.id for step in plan.steps() if step.holds()}
     lines = [f"done: {stage.name} in {stage.seconds:.0f} s of {stage.estimate} s" for stage in done]
     skipped = [step for step in view.steps() if step.who]
     lines += [f"skipped: {step.id} by {step.who}: {step.why}" for step in skipped]
@@ -129,6 +130,9 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     lines.append(f"what users feel: {', '.join(sorted(impacts))}")
     if plan.point_of_no_return in {step.id for stage in coming for step in stage.steps}:
         lines.append(f"the point of no return is among it: {plan.point_of_no_return}")
+    kept = [step.ended for step in view.steps() if step.ended and step.id in holding]
+    if kept:
+        lines.append(f"a rollback would take hosts and databases back to {min(kept):%Y-%m-%d %H:%M:%S} UTC")
     return lines
 
 
