@@ -58,6 +58,7 @@ demo: install  ## build a cloud on this machine and upgrade it from Zed to 2025.
 bench: install  ## measure: the lab, the upgrade, and the same upgrade as a plain script (as root)
 	tools/prepare-machine lab
 	python bench/measure.py
+	PYTHONPATH=. python bench/engine.py
 
 clean:  ## remove what a build leaves here (not the lab's caches)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out

@@ -135,7 +135,7 @@ sync -f /
 """)
 
     def verify(self) -> Command:
-        """Compare packages and accounts in the snapshot with the host's; other files may change by themselves."""
+        """Compare packages and accounts in it with the host's; other files may change by themselves."""
         return self.on_host(f"""
 {self._provider().show(self.name)}
 cmp "$tree/var/lib/dpkg/status" /var/lib/dpkg/status

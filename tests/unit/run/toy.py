@@ -171,6 +171,7 @@ class Rig:
     patience: Patience = HASTE
     mask: Callable[[str], str] = str
     consent: Consent = field(default_factory=Consent)
+    steps_at_once: int = 10
 
     @contextmanager
     def runner(self, plan: Plan, *, fresh: bool = False) -> Iterator[tuple[Runner, Journal]]:
@@ -188,7 +189,7 @@ class Rig:
                     engine=self.engine(directory),
                     transport=self.transport,
                     token=lease.token,
-                    steps_at_once=10,
+                    steps_at_once=self.steps_at_once,
                     consent=self.consent,
                     patience=self.patience,
                     host_jobs=PurePosixPath(self.base / "jobs"),
