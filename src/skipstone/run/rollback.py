@@ -59,8 +59,9 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     known = {act.step: act for _, stage_acts in begun for act in stage_acts}
     _expect_reversible(view, known)
     stages = [_undo(stage, stage_acts) for stage, stage_acts in reversed(begun)]
-    if any(act.impact is not Impact.NONE for act in known.values()):
-        stages.append(_answers(started["stages"]))
+    felt = [bool(_felt(stage_acts)) for _, stage_acts in reversed(begun)]
+    if any(felt):  # at once after what users felt: what is undone later counts on the APIs
+        stages.insert(len(felt) - felt[::-1].index(True), _answers(started["stages"]))
     plan = Plan(
         id=f"{directory.run}-rollback",
         skipstone=__version__,
@@ -84,6 +85,10 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
 
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
+
+
+def _felt(acts: Iterable[Act]) -> list[Act]:
+    return [act for act in acts if act.impact is not Impact.NONE]
 
 
 def _stages_from(stages: list[dict[str, Any]], to: str, run: str) -> list[dict[str, Any]]:

@@ -152,7 +152,7 @@ def test_a_job_that_may_be_at_work_is_waited_for_first(tmp_path: Path) -> None:
         plan_rollback(directory)
 
 
-def test_where_apis_were_down_the_rollback_ends_with_their_answers(tmp_path: Path) -> None:
+def test_where_apis_were_down_they_answer_before_anything_else_is_undone(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Hosts())
     wait = {
         "id": "services.answers",
@@ -167,9 +167,11 @@ def test_where_apis_were_down_the_rollback_ends_with_their_answers(tmp_path: Pat
         "units": ("nova-api",),
     }
     ask = KINDS["wait-for-api"].model_validate(wait)
-    plan = plan_of([toy("a", impact=Impact.API_DOWN, undo="undo a")], [ask])
-    made = plan_rollback(begun(rig, plan, until="stage1")).plan
-    assert [step.id for step in made.stages[-1].steps] == ["again.services.answers"]
+    down = toy("a", impact=Impact.API_DOWN, undo="undo a")
+    plan = plan_of([toy("before", undo="undo before")], [down], [toy("after", undo="undo after")], [ask])
+    made = plan_rollback(begun(rig, plan, until="stage3")).plan
+    assert [stage.name for stage in made.stages] == ["undo-stage3", "undo-stage2", "answers", "undo-stage1"]
+    assert [step.id for step in made.stages[2].steps] == ["again.services.answers"]
     quiet = plan_of([toy("a", undo="undo a")], [ask], name="quiet")
     made = plan_rollback(begun(rig, quiet, until="stage1")).plan
     assert [stage.name for stage in made.stages] == ["undo-stage1"]
