@@ -6,6 +6,8 @@ they are rendered again from the parameters and must be the same.
 
 import difflib
 import json
+import textwrap
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -92,10 +94,29 @@ _Dumper.add_representer(str, _as_block)
 
 def save_plan(plan: Plan, path: Path) -> None:
     """Write the plan; the same plan gives the same bytes."""
-    text = yaml.dump(to_data(plan), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(HEADER.format(name=path.name) + text, encoding="utf-8")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(HEADER.format(name=path.name))
+        file.writelines(_pieces(plan))
     part.replace(path)
+
+
+def _pieces(plan: Plan) -> Iterator[str]:
+    """Yield the file's text step by step: a plan of ten thousand as one tree would take 120 MB."""
+    head = {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return}
+    yield _yaml(head | plan.model_dump(mode="json", exclude={"stages"}) | {"stages": []})[: -len("[]\n")]
+    yield "\n"
+    for stage in plan.stages:
+        facts = stage.model_dump(mode="json", exclude={"steps"}) | {"steps": []}
+        yield _yaml([facts])[: -len(" []\n")] + "\n"
+        for step in stage.steps:
+            text = _yaml([step.model_dump(mode="json") | {"scripts": commands_of(step)}])
+            yield textwrap.indent(text, "  ")
+
+
+def _yaml(data: object) -> str:
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return text
 
 
 def load_plan(path: Path) -> Plan:
