@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from types import MappingProxyType
 
-from skipstone.checks.check import Check, Upgrade
+from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Asked, Filesystem, Host
 
@@ -27,6 +27,9 @@ SCRATCH_PLACE = "/var/tmp"  # noqa: S108 - a name to compare mounts with, nothin
 """Where a dump is restored once, into a scratch server of this size before any data."""
 
 SCRATCH_NEEDS = 256 * MIB
+
+SNAPSHOT_PLACE, SNAPSHOT_NEEDS = "/.skipstone", 2 * GIB
+"""Where a host's system is kept, and what that pins once its packages are others (measured on the lab)."""
 
 DATA_PLACE = "/var/lib/mysql"
 """Where migrations rebuild tables: at worst all of them once more."""
@@ -87,6 +90,29 @@ class DiskHasRoom(Check):
                     )
 
 
+class SystemsCanBeKept(Check):
+    """The system of every host that changes it can be kept in a snapshot.
+
+    Where it cannot, nothing of Skipstone's brings the old operating system back: the upgrade of its packages
+    is the point of no return.
+    Source: Skipstone's own rule (docs/adr/0005-snapshots.md). May go: never.
+    """
+
+    id = "no-snapshot"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find hosts that leave their Debian suite and of which no provider can take a snapshot."""
+        hosts = [host.name for host in upgrade.reachable if upgrade.leaves(host) and not host.snapshots]
+        if hosts:
+            yield self.warning(
+                f"{len(hosts)} hosts cannot be kept in a snapshot",
+                where=upgrade.cloud.name,
+                evidence=f"the root is no btrfs subvolume, or something is mounted inside: {listed(hosts)}",
+                remedy="make snapshots of these hosts yourself before gate `outage`; once their packages are"
+                " upgraded, Skipstone cannot bring them back",
+            )
+
+
 def _needs(upgrade: Upgrade, host: Host) -> Iterator[tuple[Filesystem, dict[str, int]]]:
     """Yield each file system of a host that something will be put on: place -> bytes."""
     wanted = dict(PACKAGES_NEED)
@@ -94,6 +120,8 @@ def _needs(upgrade: Upgrade, host: Host) -> Iterator[tuple[Filesystem, dict[str,
     if servers:
         dumped = sum(database.size for database in upgrade.cloud.databases)
         wanted |= {DUMP_PLACE: dumped, SCRATCH_PLACE: dumped + SCRATCH_NEEDS, DATA_PLACE: dumped}
+    if host.snapshots:
+        wanted[SNAPSHOT_PLACE] = SNAPSHOT_NEEDS
     if any(filesystem.mount == "/boot" for filesystem in host.filesystems):
         wanted["/boot"] = KERNEL_NEEDS
     for filesystem in host.filesystems:

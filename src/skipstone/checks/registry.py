@@ -15,7 +15,13 @@ from skipstone.checks.databases import (
     SoftDeletedRowsAreFew,
 )
 from skipstone.checks.discovery import EveryQuestionWasAnswered
-from skipstone.checks.hosts import ClockIsRight, DiskHasRoom, HostsReachable, OperatingSystemsAreAlike
+from skipstone.checks.hosts import (
+    ClockIsRight,
+    DiskHasRoom,
+    HostsReachable,
+    OperatingSystemsAreAlike,
+    SystemsCanBeKept,
+)
 from skipstone.checks.identity import EndpointsAreListed, ServiceRoleExists
 from skipstone.checks.packages import (
     AptIsFree,
@@ -58,6 +64,7 @@ CHECKS: tuple[type[Check], ...] = (
     TargetIsMaintained,
     HostsReachable,
     DiskHasRoom,
+    SystemsCanBeKept,
     ClockIsRight,
     OperatingSystemsAreAlike,
     InventoryIsComplete,

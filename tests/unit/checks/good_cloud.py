@@ -115,6 +115,7 @@ def host(name: str, number: int, group: str, units: tuple[str, ...], files: dict
         memory_available=8 * GIB,
         clock_offset=0.02,
         filesystems=(Filesystem(mount="/", size=60 * GIB, free=40 * GIB),),
+        snapshots="btrfs",
         packages=(
             package("nova-common", "2:26.2.2-1~deb12u3", "nova"),
             package("neutron-common", "2:21.0.0-7", "neutron"),
