@@ -7,7 +7,7 @@ everything), so starting is followed by a step that asks the API.
 from typing import ClassVar, Literal
 
 from skipstone.cloud.command import OPERATOR, Command
-from skipstone.steps.shell import block, blocked, last_words, quote, unblock, words
+from skipstone.steps.shell import all_active, block, blocked, last_words, quote, unblock, until, words
 from skipstone.steps.step import Step
 
 
@@ -40,8 +40,16 @@ done
         return self.is_done()
 
     def revert(self) -> Command:
-        """Unblock all, and start those that were stopped."""
-        return self.on_host(f"{unblock(self.stop + self.block)}\nsystemctl start {words(self.stop)}")
+        """Unblock all, and start those that were stopped: the last one first, for the others count on it.
+
+        A daemon that finds the broker not ready yet may end, and come up when systemd starts it once more.
+        """
+        return self.on_host(f"""
+{unblock(self.stop + self.block)}
+systemctl start {words(self.stop[-1:])}
+systemctl start {words(self.stop)} || echo 'systemd starts once more what has ended'
+{until(all_active(self.stop), seconds=120, otherwise="not all came up again")}
+""")
 
 
 class StartServices(Step):
@@ -61,7 +69,7 @@ class StartServices(Step):
 
     def verify(self) -> Command:
         """See that all are active."""
-        return self.on_host(f"systemctl is-active {words(self.units)}")
+        return self.on_host(f"systemctl is-active {words(self.units)} || true\n{all_active(self.units)}")
 
     def diagnose(self) -> Command:
         """Show the last words of those that are not active."""

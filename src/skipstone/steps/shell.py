@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 from shlex import quote
 
-__all__ = ["as_user", "block", "blocked", "last_words", "place_file", "quote", "unblock", "until", "words"]
+__all__ = [
+    "all_active",
+    "as_user",
+    "block",
+    "blocked",
+    "last_words",
+    "place_file",
+    "quote",
+    "unblock",
+    "until",
+    "words",
+]
 
 _DROP_IN = '/etc/systemd/system/"$unit".service.d/90-skipstone-blocked.conf'
 
@@ -73,6 +84,11 @@ def unblock(units: Iterable[str]) -> str:
         f'    rmdir --ignore-fail-on-non-empty /etc/systemd/system/"$unit".service.d 2> /dev/null || true\n'
         f"done\nsystemctl daemon-reload"
     )
+
+
+def all_active(units: Iterable[str]) -> str:
+    """Return a shell condition that holds while every unit is active; ``is-active`` is content with one."""
+    return f'[ -z "$(systemctl is-active {words(units)} | grep -vx active)" ]'
 
 
 def last_words(units: Iterable[str], *, only_failed: bool = False) -> str:
