@@ -15,7 +15,7 @@ from skipstone.cloud.cloudfile import load_cloud
 from skipstone.cloud.fingerprint import differences, fingerprint_of
 from tests.lab.labcloud import LabCloud
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
 
 def state(lab: LabCloud) -> dict[str, Any]:
