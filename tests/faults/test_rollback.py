@@ -51,6 +51,7 @@ def test_killed_at_any_event_it_ends_undone(tmp_path: Path, kind: Kind, step: st
     assert not list(tmp_path.glob("made-*"))
     jobs = Counter((tmp_path / "undone").read_text().splitlines())
     assert set(jobs.values()) == {1}
+    assert len(list(tmp_path.glob("state/runs/*-rollback-*"))) == 1, "nothing is undone a second time"
     assert rollback(tmp_path) == 2, "nothing is left to undo"
 
 

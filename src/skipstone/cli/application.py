@@ -71,6 +71,8 @@ class Application:
             cloud = None if directory.begun or self.plan.of_run else self._rediscover()
             directory.create(self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
             with self._telling(directory, lease):
+                if directory.begun and directory.view().state.over:
+                    return directory.view()  # only the telling was left
                 return self._measured(directory, cloud, Sitting(lease, consent))
 
     @contextmanager

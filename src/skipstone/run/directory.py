@@ -140,6 +140,8 @@ def runs_of(runs: Path, plan: Plan) -> list[RunDirectory]:
 def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     """Return the run that applying a plan goes on with: its last unfinished one, or a new one.
 
+    A rollback that is done, but has not told so, is not finished.
+
     ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
     version of this plan.
     """
@@ -153,10 +155,17 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
         return last
     view = last.view()
     if view.state.over:
-        return new
+        return last if _untold(view, plan, runs) else new
     expect_not_rolling_back(view)
     _expect_same(view, plan, last)
     return last
+
+
+def _untold(view: RunView, plan: Plan, runs: Path) -> bool:
+    """Return whether a rollback is done, and died before it could tell the run that it has undone."""
+    if not plan.of_run or view.state is not RunState.DONE or view.plan_digest != plan_digest(plan):
+        return False
+    return RunDirectory(runs / plan.of_run).view().state is RunState.ROLLING_BACK
 
 
 def expect_not_rolling_back(view: RunView) -> None:
