@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from skipstone.cloud.command import Command
 from skipstone.cloud.transport import open_transport
 from skipstone.errors import InputError
 from skipstone.plan.plan import Plan
@@ -80,11 +81,13 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 
 @contextmanager
-def worker(base: Path, database: str, sshd: Sshd, name: str) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(
+    base: Path, database: str, sshd: Sshd, name: str, cloud: str = CLOUD
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A worker process; what it says goes to a file of its name."""
     inventory = base / "inventory.yaml"
     host = {"address": "127.0.0.1", "port": sshd.port, "user": "root", "key_file": str(sshd.key)}
-    facts = {"name": CLOUD, "ssh_config": str(sshd.config), "hosts": {"h1": host | {"groups": ["control"]}}}
+    facts = {"name": cloud, "ssh_config": str(sshd.config), "hosts": {"h1": host | {"groups": ["control"]}}}
     inventory.write_text(yaml.safe_dump(facts))
     program = Path(sys.executable).with_name("skipstone")
     with (base / name).open("wb") as log:
@@ -100,10 +103,10 @@ def worker(base: Path, database: str, sshd: Sshd, name: str) -> Iterator["subpro
         process.wait()
 
 
-def wait_for_workers(database: str, *names: str) -> None:
+def wait_for_workers(database: str, *names: str, cloud: str = CLOUD) -> None:
     registry, deadline = workers.Registry(database), time.monotonic() + 60
-    while {one.name for one in registry.alive(CLOUD)} != set(names):
-        assert time.monotonic() < deadline, registry.alive(CLOUD)
+    while {one.name for one in registry.alive(cloud)} != set(names):
+        assert time.monotonic() < deadline, registry.alive(cloud)
         time.sleep(0.2)
 
 
@@ -152,6 +155,33 @@ def test_one_of_two_workers_is_killed(tmp_path: Path, database: str, sshd: Sshd)
 def test_without_workers_the_run_asks_by_itself(tmp_path: Path, database: str, sshd: Sshd) -> None:
     workers.Registry(database).forget("w1")  # it was killed, so it could not say so
     assert asyncio.run(apply(tmp_path, database, sshd)).state is RunState.DONE
+
+
+def test_a_worker_of_another_cloud_is_left_alone(tmp_path: Path, database: str, sshd: Sshd) -> None:
+    with worker(tmp_path, database, sshd, "w4", cloud="othercloud"):
+        wait_for_workers(database, "w4", cloud="othercloud")
+        assert asyncio.run(apply(tmp_path, database, sshd)).state is RunState.DONE
+        assert answers(tmp_path, "w4") == 0
+
+
+def test_a_question_that_nobody_waits_for_is_never_asked(tmp_path: Path, database: str, sshd: Sshd) -> None:
+    workers.Registry(database).note("gone", CLOUD)
+
+    async def give_up() -> None:
+        async with (
+            open_transport(sshd.inventory()) as own,
+            workers.shared(own, database, CLOUD, APPLICATION_VERSION) as transport,
+        ):
+            question = Command("h1", f"touch {tmp_path}/asked")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(transport.run(question, deadline=30), 1)
+
+    asyncio.run(give_up())
+    workers.Registry(database).forget("gone")
+    with worker(tmp_path, database, sshd, "w5"):
+        wait_for_workers(database, "w5")
+        time.sleep(3)
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_worker_of_another_version_is_refused(

@@ -199,7 +199,7 @@ class Application:
         from skipstone.run.directory import runs_of
         from skipstone.run.state import RunState
 
-        views = [run.view() for run in runs_of(self.settings.runs, self.plan) if run.begun]
+        views = [run.view() for run in runs_of(self.settings.runs, self.plan.id) if run.begun]
         return [
             f"run {view.run} has carried this plan out, until {view.ended:%Y-%m-%d %H:%M} UTC"
             for view in views

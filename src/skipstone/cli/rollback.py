@@ -101,6 +101,12 @@ def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Conso
     """Say to which moment the databases go back, and name what users have made or removed since."""
     if undoing.data_of is None:
         console.print("No database is taken back: nothing that users did meanwhile is lost.")
+        hosts = ", ".join(command.host for command in undoing.intact)
+        if hosts:
+            console.print(
+                f"Instances that were begun on {hosts} since run on there, but an older libvirt may not know"
+                " them: look at them afterwards."
+            )
         return
     console.print(f"[bold]The databases go back to {undoing.data_of:%Y-%m-%d %H:%M:%S} UTC.[/]")
     if not undoing.served:

@@ -104,14 +104,19 @@ def save_plan(plan: Plan, path: Path) -> None:
 def _pieces(plan: Plan) -> Iterator[str]:
     """Yield the file's text step by step: a plan of ten thousand as one tree would take 120 MB."""
     head = {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return}
-    yield _yaml(head | plan.model_dump(mode="json", exclude={"stages"}) | {"stages": []})[: -len("[]\n")]
-    yield "\n"
+    yield _open_list(head | plan.model_dump(mode="json", exclude={"stages"}), "stages", empty=not plan.stages)
     for stage in plan.stages:
-        facts = stage.model_dump(mode="json", exclude={"steps"}) | {"steps": []}
-        yield _yaml([facts])[: -len(" []\n")] + "\n"
+        facts = stage.model_dump(mode="json", exclude={"steps"})
+        head_of_stage = _open_list(facts, "steps", empty=not stage.steps)
+        yield "- " + textwrap.indent(head_of_stage, "  ").removeprefix("  ")
         for step in stage.steps:
             text = _yaml([step.model_dump(mode="json") | {"scripts": commands_of(step)}])
             yield textwrap.indent(text, "  ")
+
+
+def _open_list(facts: dict[str, Any], name: str, *, empty: bool) -> str:
+    """Return a mapping's text that ends with the key of a list, whose items come after it."""
+    return _yaml(facts) + (f"{name}: []\n" if empty else f"{name}:\n")
 
 
 def _yaml(data: object) -> str:

@@ -1,7 +1,7 @@
 """What a run has done, read from its journal: the acts that a rollback undoes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skipstone.run.runview import Event
 from skipstone.run.state import Kind
@@ -52,7 +52,10 @@ class Act:
 
 
 def acts_of(events: Iterable[Event]) -> dict[str, Act]:
-    """Return every step that was begun and is not undone yet."""
+    """Return every step that was begun and is not undone yet.
+
+    Nothing is brought back from a snapshot that was not whole; nothing was done after it either.
+    """
     acts: dict[str, Act] = {}
     holds: dict[str, tuple[str, ...]] = {}
     holders: dict[str, str] = {}
@@ -67,4 +70,6 @@ def acts_of(events: Iterable[Event]) -> dict[str, Act]:
         elif event.kind is Kind.CHECKPOINT_REACHED:
             acts = {step: act for step, act in acts.items() if step not in facts["undone"]}
             holders = {host: step for host, step in holders.items() if step not in facts["undone"]}
-    return acts
+    proven = set(holders.values())
+    unproven = [name for name in acts if holds[name] and name not in proven]
+    return acts | {name: replace(acts[name], revert=None, intact=None) for name in unproven}

@@ -7,7 +7,7 @@ from skipstone import __version__
 from skipstone.cloud.model import Fact
 from skipstone.errors import InputError
 from skipstone.plan.plan import Plan, Stage
-from skipstone.run.directory import RunDirectory
+from skipstone.run.directory import RunDirectory, later_run
 from skipstone.run.journal import read_events
 from skipstone.run.runview import Event, RunView, fold
 from skipstone.run.state import Kind
@@ -31,11 +31,12 @@ class Checkpoint(Fact):
 def checkpoints_of(directory: RunDirectory) -> tuple[Checkpoint, ...]:
     """Return the checkpoints that a run has taken and that are still kept, the first one first.
 
-    Raise InputError where the journal cannot be read.
+    A later run of the same plan has taken them anew: they are that run's then. Raise InputError where the
+    journal cannot be read.
     """
     events = read_events(directory.journal)
     view = fold(events)
-    return () if view.dropped else tuple(_taken(view, events))
+    return () if view.dropped or later_run(directory) else tuple(_taken(view, events))
 
 
 def _taken(view: RunView, events: Iterable[Event]) -> Iterable[Checkpoint]:

@@ -126,15 +126,24 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
 def undone_run(runs: Path, name: str | None) -> RunDirectory:
     """Return a run as ``find_run`` does; where the latest one belongs to another (its rollback), that one."""
     directory = find_run(runs, name)
+    if name is None and not directory.begun:  # killed as it began: the one before it
+        directory = next((run for run in run_directories(runs) if run.begun), directory)
     other = directory.view().of_run
     return find_run(runs, other) if other and name is None else directory
 
 
-def runs_of(runs: Path, plan: Plan) -> list[RunDirectory]:
-    """Return the runs of a plan, the first one first; some may not have begun."""
-    pattern = re.compile(rf"{re.escape(escaped(plan.id))}-(\d+)")
+def runs_of(runs: Path, plan: str) -> list[RunDirectory]:
+    """Return the runs of a plan by its id, the first one first; some may not have begun."""
+    pattern = re.compile(rf"{re.escape(escaped(plan))}-(\d+)")
     found = ((match, path) for path in runs.glob("*") if (match := pattern.fullmatch(path.name)))
     return [RunDirectory(path) for _, path in sorted((int(match[1]), path) for match, path in found)]
+
+
+def later_run(directory: RunDirectory) -> RunDirectory | None:
+    """Return a later run of the same plan that has begun: what this one has kept on hosts is that one's."""
+    every = runs_of(directory.path.parent, directory.view().plan_id)
+    after = every[[run.run for run in every].index(directory.run) + 1 :]
+    return next((run for run in after if run.begun), None)
 
 
 def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
@@ -145,7 +154,7 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
     version of this plan.
     """
-    earlier = runs_of(runs, plan)
+    earlier = runs_of(runs, plan.id)
     number = int(earlier[-1].run.rpartition("-")[2]) + 1 if earlier else 1
     new = RunDirectory(runs / f"{escaped(plan.id)}-{number}")
     if not earlier or fresh:

@@ -15,7 +15,7 @@ from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
-from skipstone.run.directory import RunDirectory
+from skipstone.run.directory import RunDirectory, later_run
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView, fold
 from skipstone.run.state import Kind, RunState
@@ -33,7 +33,7 @@ class Rollback(NamedTuple):
 
     The databases go back to where they were at ``data_of``; None, they are not touched. ``served`` says that
     APIs have been started since, so that users may have made something. ``intact`` are read-only questions to
-    ask first: each is answered with 0 while the way back is there.
+    ask first, one of each host that is brought back whole: answered with 0 while the way back is there.
     """
 
     plan: Plan
@@ -51,8 +51,10 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     events = read_events(directory.journal)
     view = fold(events)
     _expect_undoable(view)
+    _expect_last(directory)
     started = next(event for event in events if event.kind is Kind.RUN_STARTED).payload["plan"]
-    to = to or (view.undoing_to if view.state is RunState.ROLLING_BACK else "")
+    if view.state is RunState.ROLLING_BACK:
+        to = _same_goal(view, to)
     undone = _stages_from(started["stages"], to, view.run)
     acts = acts_of(events)
     begun = [(stage, [acts[name] for name in _ids(stage) if name in acts]) for stage in undone]
@@ -75,6 +77,8 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
         fingerprint={},
     )
     migrated = [act.holder for act in known.values() if act.kind == _MIGRATION and act.holder]
+    if not any(stage.steps for stage in plan.stages):
+        raise InputError("nothing was begun there that has to be undone", where=view.run)
     taken = [event.time for event in events if event.step in migrated and event.kind is Kind.INTENT]
     data_of = max(taken, default=None)
     intact = tuple(Command(**act.intact) for act in known.values() if act.intact)
@@ -128,6 +132,27 @@ def _expect_undoable(view: RunView) -> None:
             evidence="\n".join(going),
             remedy="`skipstone resume` brings it to its end; `skipstone pause` lets nothing begin after it",
         )
+
+
+def _expect_last(directory: RunDirectory) -> None:
+    if later := later_run(directory):
+        raise InputError(
+            f"a later run of the same plan has begun: {later.run}",
+            where=directory.run,
+            remedy="roll that one back; what this one has kept on the hosts is that one's now",
+        )
+
+
+def _same_goal(view: RunView, to: str) -> str:
+    """Return how far a rollback that has begun goes; raise InputError where it is now to end elsewhere."""
+    if to and to != view.undoing_to:
+        goal = f"to the beginning of stage {view.undoing_to}" if view.undoing_to else "wholly"
+        raise InputError(
+            f"the run is being rolled back already, {goal}",
+            where=view.run,
+            remedy="`skipstone rollback` without --to finishes that",
+        )
+    return view.undoing_to
 
 
 def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:

@@ -1,18 +1,33 @@
 """What a run writes into the journal of the run that it rolls back, or whose checkpoints it drops."""
 
+from skipstone.errors import InputError
 from skipstone.plan.plan import Plan
+from skipstone.plan.planfile import plan_digest
 from skipstone.run.checkpoint import STRATEGY as DROP
+from skipstone.run.checkpoint import plan_drop
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal
 from skipstone.run.lock import Lease
+from skipstone.run.rollback import plan_rollback
 from skipstone.run.state import Kind, RunState
 
 
 def tell_begun(directory: RunDirectory, plan: Plan, lease: Lease) -> None:
-    """Write that this has begun: a run that is rolled back cannot go on, one without checkpoints not back."""
+    """Write that this has begun: a run that is rolled back cannot go on, one without checkpoints not back.
+
+    The cloud is held now, and was not when the plan was made: raise InputError where it would be another.
+    """
+    other = _other(directory, plan)
+    again = plan_drop(other) if plan.strategy == DROP else plan_rollback(other, plan.undoes_to).plan
+    if plan_digest(again) != plan_digest(plan):
+        raise InputError(
+            "the run has gone on since this was shown; nothing was done",
+            where=plan.of_run,
+            remedy="call it again",
+        )
     if plan.strategy != DROP:
         _tell(directory, plan, lease, Kind.ROLLBACK_BEGUN, to=plan.undoes_to)
-    elif _other(directory, plan).view().dropped is None:
+    elif other.view().dropped is None:
         _tell(directory, plan, lease, Kind.CHECKPOINTS_DROPPED)
 
 

@@ -9,20 +9,23 @@ and an answer is removed when it was read: what hosts print is not masked there.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
-from dbos import DBOSClient, DBOSPortableJSONSerializer, WorkflowHandleAsync
+from dbos import DBOSClient, DBOSPortableJSONSerializer, PortableWorkflowError, WorkflowHandleAsync
+from dbos._error import DBOSException
+from sqlalchemy.exc import SQLAlchemyError
 
 from skipstone import __version__
 from skipstone.cloud.command import OPERATOR, Command, Outcome, Result, Transport
 from skipstone.cloud.model import Fact
 from skipstone.errors import HostUnreachable, InputError
 
-QUEUE, WORKFLOW = "hosts", "ask-host"
+WORKFLOW = "ask-host"
 ALIVE = timedelta(seconds=30)
 """A worker that was not heard of for so long is dead."""
 POLL = 0.05
@@ -38,6 +41,11 @@ _TABLE = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
 )
+
+
+def queue_of(cloud: str) -> str:
+    """Return the queue of the questions about one cloud's hosts: another cloud's may have the same names."""
+    return f"hosts:{cloud}"
 
 
 class Worker(Fact):
@@ -82,9 +90,10 @@ class Registry:
 class SharedTransport:
     """A ``Transport`` that lets workers ask the hosts; the operator's own commands stay here."""
 
-    def __init__(self, own: Transport, client: DBOSClient, version: str) -> None:
+    def __init__(self, own: Transport, client: DBOSClient, cloud: str, version: str) -> None:
         self._own = own
         self._client = client
+        self._cloud = cloud
         self._version = version
 
     async def run(self, command: Command, *, deadline: float) -> Outcome:
@@ -92,20 +101,42 @@ class SharedTransport:
         if command.host == OPERATOR:
             return await self._own.run(command, deadline=deadline)
         began = time.monotonic()
-        question = asdict(command) | {"deadline": deadline}
-        handle: WorkflowHandleAsync[dict[str, Any]] = await self._client.enqueue_async(
-            {"workflow_name": WORKFLOW, "queue_name": QUEUE, "app_version": self._version}, question
-        )
         try:
             async with asyncio.timeout(deadline + PATIENCE):
-                answer = await handle.get_result(polling_interval_sec=POLL)
-        except TimeoutError:
-            await self._client.cancel_workflow_async(handle.get_workflow_id())
-            return Outcome(Result.UNKNOWN, None, "", "no worker has answered", time.monotonic() - began)
-        await self._client.delete_workflow_async(handle.get_workflow_id())
+                answer = await self._ask(command, deadline)
+        except (TimeoutError, DBOSException, PortableWorkflowError, SQLAlchemyError) as error:
+            seen = str(error) or "no worker has answered in time"
+            return Outcome(Result.UNKNOWN, None, "", seen, time.monotonic() - began)
         if "unreachable" in answer:
             raise HostUnreachable(answer["unreachable"], where=command.host, evidence=answer["evidence"])
         return Outcome(**answer | {"result": Result(answer["result"])})
+
+    async def _ask(self, command: Command, deadline: float) -> dict[str, Any]:
+        """Put the question into the queue and wait for its answer; leave neither behind."""
+        question = asdict(command) | {
+            "deadline": deadline,
+            "cloud": self._cloud,
+            "expires": time.time() + deadline + PATIENCE,
+        }
+        name = f"ask:{uuid4()}"
+        try:
+            handle: WorkflowHandleAsync[dict[str, Any]] = await self._client.enqueue_async(
+                {
+                    "workflow_name": WORKFLOW,
+                    "workflow_id": name,
+                    "queue_name": queue_of(self._cloud),
+                    "app_version": self._version,
+                },
+                question,
+            )
+            return await handle.get_result(polling_interval_sec=POLL)
+        finally:
+            with suppress(DBOSException, SQLAlchemyError):
+                await asyncio.shield(asyncio.to_thread(self._forget, name))
+
+    def _forget(self, name: str) -> None:
+        self._client.cancel_workflow(name)
+        self._client.delete_workflow(name)
 
 
 @asynccontextmanager
@@ -126,8 +157,13 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
     if not workers:
         yield own
         return
-    client = DBOSClient(system_database_url=database, serializer=DBOSPortableJSONSerializer(), lazy=True)
+    client = DBOSClient(
+        system_database_url=database,
+        serializer=DBOSPortableJSONSerializer(),
+        lazy=True,
+        retry_connection_errors=False,
+    )
     try:
-        yield SharedTransport(own, client, version)
+        yield SharedTransport(own, client, cloud, version)
     finally:
         client.destroy()

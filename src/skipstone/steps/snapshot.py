@@ -8,17 +8,18 @@ rebooted: instances run on, on computes too.
 from typing import Literal, Protocol
 
 from skipstone.cloud.command import Command
-from skipstone.cloud.system import LIVING, SYSTEM
+from skipstone.cloud.system import KEPT, LIVING, LOOSE, SYSTEM
 from skipstone.steps.shell import quote, words
 from skipstone.steps.step import Reversibility, Step
 
-STAGE = "/var/lib/skipstone/restore"
+STAGE = f"/{KEPT}/restore"
 """Where the copies lie: on the file system of the root, for only there can directories change places."""
 
 _PROTECTED = (
-    r"^(dbus.*|getty@.*|console-getty|systemd-logind|user@.*|skipstone-.*|ovs.*|virtlogd|virtlockd)\.service$"
+    r"^(dbus.*|getty@.*|console-getty|systemd-logind|user@.*|sshd?@.*|run-.*|skipstone-.*|ovs.*"
+    r"|virtlogd|virtlockd)\.service$"
 )
-"""Services that are not started anew: Debian's packages do not do so either, or instances hang on them."""
+"""Services that are not started anew: of one connection or one moment, or instances hang on them."""
 
 _RUNNING = (
     "systemctl list-units --type=service --state=running --no-legend --plain | awk '{print $1}'"
@@ -33,10 +34,28 @@ for path in {words(SYSTEM)}; do
     install -d "{STAGE}/$(dirname "$path")"
     if [ -e "$tree/$path" ]; then cp -a --reflink=auto "$tree/$path" "{STAGE}/$path"; fi
 done
+echo 'a copy of the system as it was stands ready'"""
+
+# once nothing changes them any more
+_COPY_LIVING = f"""\
 for path in {words(LIVING)}; do
     if [ -e "/$path" ]; then rm -rf "{STAGE}/$path" && cp -a "/$path" "{STAGE}/$path"; fi
-done
-echo 'a copy of the system as it was stands ready'"""
+done"""
+
+# a directory elsewhere is in no snapshot of the root, and cannot change places
+_ON_ROOT = f"""\
+for path in {words(SYSTEM)}; do
+    if [ -e "/$path" ] && [ "$(stat -c %d "/$path")" != "$(stat -c %d /)" ]; then
+        echo "/$path is on a file system or a subvolume of its own; nothing was done" >&2
+        exit 1
+    fi
+done"""
+
+_BRING_LOOSE = f"""\
+for path in {words(LOOSE)}; do
+    if [ ! -e "/$path" ] || [ "$(stat -c %d "/$path")" != "$(stat -c %d /)" ]; then continue; fi
+    if [ -e "$tree/$path" ]; then cp -a "$tree/$path" "/$path"; else rm -f "/$path"; fi
+done"""
 
 
 class SnapshotProvider(Protocol):
@@ -69,7 +88,8 @@ class BtrfsSnapshots:
 
     def identify(self, name: str) -> str:
         """See ``SnapshotProvider``."""
-        return f"btrfs subvolume show {_place(name)} | grep -E '^[[:blank:]]*(UUID|Generation):'"
+        # not its generation, which `btrfs balance` moves too
+        return f"btrfs subvolume show {_place(name)} | grep -E '^[[:blank:]]*(UUID|Creation time|Flags):'"
 
     def drop(self, name: str) -> str:
         """See ``SnapshotProvider``."""
@@ -124,6 +144,7 @@ class TakeSnapshot(_OfSnapshot):
     def apply(self) -> Command:
         """Write down what runs, then take it."""
         return self.on_host(f"""
+{_ON_ROOT}
 install -d -m 700 {self.directory}
 {_RUNNING} > {self.directory}/running
 rm -rf {self.directory}/libvirt
@@ -159,15 +180,20 @@ test -e {self.directory}/running
         return self.on_host(f"""
 {self._provider().show(self.name)}
 test -e {self.directory}/running
+{_ON_ROOT}
 {_COPY}
 {_RUNNING} | grep -vxFf {self.directory}/running > {STAGE}/stop || true
 systemctl stop $(cat {STAGE}/stop) mariadb rabbitmq-server epmd libvirtd 2> /dev/null || true
+{_COPY_LIVING}
 {self._saved_flows()}
 python3 -c {quote(_CHANGE_PLACES)} {STAGE} {words(SYSTEM)}
 echo 'the system as it was is in its place'
+{_BRING_LOOSE}
 systemctl daemon-reexec
 {self._adoption()}
-xargs systemctl restart < {self.directory}/running
+while read -r unit; do
+    systemctl restart "$unit" || echo "$unit ran before, and does not come up: see to it" >&2
+done < {self.directory}/running
 {self._restored_flows()}
 cmp "$tree/var/lib/dpkg/status" /var/lib/dpkg/status
 rm -rf {STAGE}

@@ -160,6 +160,8 @@ _TEXTS = {
     Kind.RUN_ABORTED: "run aborted by {who}: {why}",
     Kind.ROLLBACK_BEGUN: "rollback begun by {who}: run {by}",
     Kind.ROLLBACK_DONE: "rolled back by run {by}",
+    Kind.CHECKPOINT_REACHED: "undone by run {by}: {stages}",
+    Kind.CHECKPOINTS_DROPPED: "checkpoints dropped by {who}: run {by}",
     Kind.GATE_OPENED: "GATE {gate}: {title}; open until {expires}",
     Kind.GATE_APPROVED: "gate {gate} approved by {who}: {why}",
     Kind.GATE_REJECTED: "gate {gate} rejected by {who}: {why}",

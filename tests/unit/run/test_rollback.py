@@ -112,7 +112,7 @@ def test_a_snapshot_that_was_not_whole_holds_nothing(tmp_path: Path) -> None:
     stages = [HELD[0], [HELD[1][0].model_copy(update={"proof": "whole?"}), HELD[1][1]]]
     rig = Rig(tmp_path, Hosts(codes={"whole?": [1]}))
     directory = begun(rig, plan_of(*stages))
-    assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["snapshot", "db", "a"]
+    assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["db", "a"]
 
 
 def test_a_run_undone_to_a_stage_goes_on_from_there(tmp_path: Path) -> None:

@@ -76,10 +76,16 @@ def filesystems() -> list[dict[str, Any]]:
 def snapshots(paths: list[str]) -> str:
     """Return what can take a snapshot of the system, if it would hold all of these paths; else nothing."""
     mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    inside = [mount for mount, _ in mounts for path in paths if f"{mount}/".startswith(f"{path}/")]
     kinds = [kind for mount, kind in mounts if mount == "/"]
-    whole = kinds[-1:] == ["btrfs"] and Path("/").stat().st_ino == SUBVOLUME and not inside
-    return "btrfs" if whole and shutil.which("btrfs") else ""
+    root = Path("/").stat()
+    if kinds[-1:] != ["btrfs"] or root.st_ino != SUBVOLUME or not shutil.which("btrfs"):
+        return ""
+    # a mount or a subvolume above a path shows in its device; one below it, in these lists
+    beside = [path for path in map(Path, paths) if path.exists() and path.stat().st_dev != root.st_dev]
+    listed = run("btrfs", "subvolume", "list", "-o", "/").splitlines()
+    below = [f"/{line.split(' path ', 1)[1]}/" for line in listed] + [f"{mount}/" for mount, _ in mounts]
+    inside = [place for place in below for path in paths if f"{path}/" in place]
+    return "" if beside or inside else "btrfs"
 
 
 def packages(wanted: dict[str, Any]) -> list[dict[str, Any]]:
