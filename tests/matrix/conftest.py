@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,18 @@ from tests.lab.conftest import fresh_lab, machine
 __all__ = ["fresh_lab", "machine", "note"]
 
 RESULTS = Path(os.environ.get("SKIPSTONE_FAULTS_OUT", "out/faults.jsonl"))
+
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember which tests have passed, for those who write rows afterwards."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 @pytest.fixture

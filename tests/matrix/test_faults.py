@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.lab.labcloud import LabCloud
+from tests.matrix.conftest import PASSED
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
@@ -98,9 +99,11 @@ def upgrade(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> Di
 
 @pytest.fixture
 def noted(note: Note, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Write the test's docstring as a row of the table, once it has passed."""
+    """Write the test's docstring as a row of the table, if it has passed."""
     began = time.monotonic()
     yield
+    if not request.node.stash.get(PASSED, False):
+        return
     what, then = (request.function.__doc__ or "").split(": ", 1)
     note(what, then.rstrip("."), "went on", time.monotonic() - began)
 
@@ -133,21 +136,21 @@ def test_journals_disk_full(upgrade: Disturbed, tmp_path: Path) -> None:
     try:
         subprocess.run(["cp", "-a", f"{hidden}/.", runs], check=True)
         subprocess.run(["dd", "if=/dev/zero", f"of={runs}/full", "bs=1M"], capture_output=True, check=False)
-        said = plain(upgrade.lab.skipstone("resume", "--yes", "--no-measure", codes={2, 4}).stderr)
+        said = plain(upgrade.lab.skipstone("resume", "--yes", codes={4}).stderr)
         (runs / "full").unlink()
         subprocess.run(["cp", "-a", f"{runs}/.", hidden], check=True)
     finally:
         subprocess.run(["umount", runs], check=True)
     subprocess.run(["cp", "-a", f"{hidden}/.", runs], check=True)
-    assert "cannot be written" in said
-    assert "Traceback" not in said
+    assert "nothing more is done to the cloud" in said
+    assert "fault of Skipstone" not in said
 
 
 def test_two_operators(upgrade: Disturbed) -> None:
     """Two operators at once: the second is told who holds the cloud, and changes nothing."""
     with upgrade.at_work("prepare.download.ctl1") as process:
         said = upgrade.apply(code=2)
-        assert "holds" in said or "is worked on" in said
+        assert "is held by run" in said
         upgrade.lab.skipstone("pause")
         ended(process, 4)
 
@@ -173,11 +176,6 @@ def test_controller_rebooted(upgrade: Disturbed) -> None:
     upgrade.lab.skipstone("resume", "--yes", "--until", "packages")
 
 
-def test_killed_in_database(upgrade: Disturbed) -> None:
-    """kill -9 in a migration: it ends on its host; it is not run a second time."""
-    upgrade.killed_at("databases.keystone.sync")
-
-
 def test_failing_migration(upgrade: Disturbed) -> None:
     """A migration that fails: the next attempt begins from the dump."""
     with upgrade.replaced("/usr/bin/cinder-manage", "#!/bin/sh\\nexit 7\\n"):
@@ -196,6 +194,11 @@ def test_database_server_stopped(upgrade: Disturbed) -> None:
         upgrade.lab.on("ctl1", "systemctl stop mariadb")
         assert "databases.cinder.sync" in ended(process, 4)
     upgrade.lab.on("ctl1", "systemctl start mariadb")
+
+
+def test_killed_in_database(upgrade: Disturbed) -> None:
+    """kill -9 in a migration: it ends on its host; it is not run a second time."""
+    upgrade.killed_at("databases.cinder.sync")
 
 
 def test_killed_in_service_start(upgrade: Disturbed) -> None:

@@ -4,6 +4,7 @@ Verbs are imported when they are called, not before: ``skipstone --help`` must a
 importing the engine alone takes a second.
 """
 
+import errno
 import importlib
 import sys
 import traceback
@@ -12,7 +13,9 @@ from typing import Any
 import click
 
 from skipstone import __version__
-from skipstone.errors import ExitCode, SkipstoneError
+from skipstone.errors import ExitCode, RunStopped, SkipstoneError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # verb -> (module under skipstone.cli, one line for --help); the attribute is the verb itself
 VERBS: dict[str, tuple[str, str]] = {
@@ -93,7 +96,14 @@ def show_error(error: SkipstoneError) -> None:
 
 
 def unforeseen(error: Exception) -> SkipstoneError:
-    """Return what an operator is told of an error that nobody thought of: a fault of Skipstone."""
+    """Return what an operator is told of an error that no verb foresaw: a full disk, or a fault of ours."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return RunStopped(
+            "this machine's disk cannot be written, so nothing more is done to the cloud",
+            where=str(error.filename or ""),
+            evidence=str(error),
+            remedy="make room where Skipstone keeps its runs (SKIPSTONE_STATE_DIR), then `skipstone resume`",
+        )
     *_, place = traceback.extract_tb(error.__traceback__)
     return SkipstoneError(
         f"a fault of Skipstone: {type(error).__name__}: {error}",
