@@ -206,17 +206,6 @@ def test_killed_in_service_start(upgrade: Disturbed) -> None:
     upgrade.killed_at("services.nova.ctl1")
 
 
-def test_disk_full_in_packages(upgrade: Disturbed) -> None:
-    """Disk full during the packages of a compute: dpkg stops; with room again it is completed."""
-    upgrade.lab.on("cmp2", "mount -t tmpfs -o size=64k none /usr/share/doc")
-    try:
-        said = upgrade.apply(code=4)
-    finally:
-        upgrade.lab.on("cmp2", "umount -l /usr/share/doc")
-    assert "computes.cmp2.packages" in said
-    assert "No space left on device" in said
-
-
 def test_connection_cut(upgrade: Disturbed) -> None:
     """The SSH connection is cut while a compute is upgraded: nobody has to do anything."""
     with upgrade.at_work("computes.cmp2.packages") as process:
@@ -238,6 +227,17 @@ def test_apt_locked(upgrade: Disturbed) -> None:
     with upgrade.lab.apt_locked("cmp1"):
         said = upgrade.apply(code=4)
     assert "lock is held by" in said
+
+
+def test_disk_full_in_packages(upgrade: Disturbed) -> None:
+    """Disk full during the packages of a compute: dpkg stops; with room again it is completed."""
+    upgrade.lab.on("cmp1", "mount -t tmpfs -o size=64k none /usr/share/qemu")
+    try:
+        said = upgrade.apply(code=4)
+    finally:
+        upgrade.lab.on("cmp1", "umount -l /usr/share/qemu")
+    assert "computes.cmp1.packages" in said
+    assert "No space left on device" in said
 
 
 def test_killed_in_compute(upgrade: Disturbed) -> None:
