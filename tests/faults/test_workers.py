@@ -3,10 +3,12 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -37,13 +39,13 @@ CLOUD = "toycloud"
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database() -> Iterator[str]:
     """A private PostgreSQL, which does not run as root."""
     if os.getuid() != 0 or not SERVERS:
         pytest.skip("needs root and PostgreSQL (tools/prepare-machine tests)")
-    place = tmp_path_factory.mktemp("postgresql")
-    for path in (place, *place.parents[:2]):
-        path.chmod(0o755)
+    # pytest's own directories are closed to other users
+    place = Path(tempfile.mkdtemp(prefix="skipstone-postgresql-", dir="/var/tmp"))
+    place.chmod(0o755)
     data, tools = place / "data", SERVERS[-1].parent
     data.mkdir()
     subprocess.run(["chown", "postgres", data, place], check=True)
@@ -70,6 +72,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
     yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     subprocess.run([*as_postgres, tools / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True)
+    shutil.rmtree(place)
 
 
 @pytest.fixture
