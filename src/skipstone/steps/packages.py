@@ -151,7 +151,7 @@ explain() {{
     rm -f {_POLICY} {_UNCOMPILED}
     if [ "$code" -ne 0 ]; then
         echo "apt-get exited with $code; packages that are not whole:" >&2
-        dpkg --audit >&2
+        dpkg --audit | head -8 >&2  # what went wrong stands before it, and shall be seen
     fi
 }}
 trap explain EXIT
