@@ -168,6 +168,9 @@ def test_a_worker_of_another_cloud_is_left_alone(tmp_path: Path, database: str, 
 
 
 def test_a_question_that_nobody_waits_for_is_never_asked(tmp_path: Path, database: str, sshd: Sshd) -> None:
+    with worker(tmp_path, database, sshd, "w0"):  # its engine makes the tables of a new database
+        wait_for_workers(database, "w0")
+    workers.Registry(database).forget("w0")
     workers.Registry(database).note("gone", CLOUD)
 
     async def give_up() -> None:
