@@ -61,7 +61,9 @@ def lab_rows(records: Path) -> list[str]:
 def main() -> None:
     """Write the page."""
     rows = [*fast_rows(OUT / "faults.xml"), LAB, *lab_rows(OUT / "faults.jsonl")]
-    text = HEAD.format(date=f"{datetime.now(UTC):%Y-%m-%d}") + "\n".join(rows).replace("\n" + LAB + "\n", "\n" + LAB)
+    text = HEAD.format(date=f"{datetime.now(UTC):%Y-%m-%d}") + "\n".join(rows).replace(
+        "\n" + LAB + "\n", "\n" + LAB
+    )
     PAGE.write_text(text + "\n")
     print(f"written: {PAGE}")
 
