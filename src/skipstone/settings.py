@@ -32,6 +32,12 @@ class Settings(BaseModel):
     steps_at_once: int = Field(50, ge=1)
 
     @property
+    def shared_database(self) -> str | None:
+        """The engine's database where several machines can share it: a PostgreSQL."""
+        url = self.database_url
+        return url if url and url.startswith("postgresql") else None
+
+    @property
     def runs(self) -> Path:
         """Where the runs' directories are."""
         return self.state_dir / "runs"

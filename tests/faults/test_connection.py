@@ -1,7 +1,6 @@
 """Jobs over a real sshd whose connections, and which itself, are killed meanwhile."""
 
 import asyncio
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,20 +15,12 @@ from skipstone.run.journal import read_events
 from skipstone.run.question import Patience
 from skipstone.run.runview import RunView
 from skipstone.run.state import Kind, RunState
-from tests.unit.cloud.sshd import PROGRAM, Sshd, running_sshd, wait_for
+from tests.unit.cloud.sshd import PROGRAM, Sshd, wait_for
 from tests.unit.run.toy import Rig, plan_of, toy
 
 pytestmark = pytest.mark.real
 
 PATIENCE = Patience(silence=20, pause=0.1, longest_pause=0.3, watch=2, first_watch=1)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    if os.getuid() != 0 or not Path(PROGRAM).exists():
-        pytest.skip("needs root and sshd (tools/prepare-machine tests)")
-    with running_sshd(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from skipstone.run.engine import open_engine
 from skipstone.run.question import Patience
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
-from tests.unit.cloud.sshd import PROGRAM, Sshd, running_sshd
+from tests.unit.cloud.sshd import Sshd
 from tests.unit.run.toy import Rig, plan_of, toy
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
@@ -73,14 +73,6 @@ def database() -> Iterator[str]:
     yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     subprocess.run([*as_postgres, tools / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True)
     shutil.rmtree(place)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    if os.getuid() != 0 or not Path(PROGRAM).exists():
-        pytest.skip("needs root and sshd (tools/prepare-machine tests)")
-    with running_sshd(tmp_path) as server:
-        yield server
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Asked, Filesystem, Host
+from skipstone.cloud.system import KEPT
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -28,7 +29,7 @@ SCRATCH_PLACE = "/var/tmp"  # noqa: S108 - a name to compare mounts with, nothin
 
 SCRATCH_NEEDS = 256 * MIB
 
-SNAPSHOT_PLACE, SNAPSHOT_NEEDS = "/.skipstone", 2 * GIB
+SNAPSHOT_PLACE, SNAPSHOT_NEEDS = f"/{KEPT}", 2 * GIB
 """Where a host's system is kept, and what that pins once its packages are others (measured on the lab)."""
 
 DATA_PLACE = "/var/lib/mysql"

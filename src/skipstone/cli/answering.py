@@ -1,10 +1,13 @@
-"""Answers at gates from the terminal that the run was started in: ``y`` or ``n``, and Enter."""
+"""Answers from the terminal: before a verb begins, and at gates while its run goes on (``y`` or ``n``)."""
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+import click
 
 from skipstone.errors import InputError
 
@@ -13,6 +16,15 @@ if TYPE_CHECKING:
     from skipstone.run.journal import Journal
 
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
+
+
+def expect_yes(question: str, *, whether: str) -> None:
+    """Ask at the terminal; raise Abort after a no, and InputError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise InputError(
+            f"nobody can be asked here whether to {whether}", remedy="say --yes to do it unasked"
+        )
+    click.confirm(question, abort=True, err=True)
 
 
 @contextmanager

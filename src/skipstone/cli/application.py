@@ -58,6 +58,16 @@ class Application:
     options: Options
     console: "Console"
 
+    @classmethod
+    def on_run(
+        cls, directory: "RunDirectory", plan: "Plan", settings: "Settings", console: "Console"
+    ) -> "Application":
+        """Return the sitting of a plan about another run, which was agreed to and is not measured."""
+        from skipstone.cloud.inventory import load_inventory
+
+        options = Options(yes=True, measure=False)
+        return cls(plan, load_inventory(directory.inventory), settings, options, console)
+
     def run(self) -> "RunView":
         """Carry the plan out and return where the run then stands; raise what stops it before it begins."""
         from skipstone.run.directory import Origin, run_of
@@ -225,8 +235,8 @@ class Application:
 
     def _shared(self, own: "Transport") -> "AbstractAsyncContextManager[Transport]":
         """Return what shares the work with workers, where a PostgreSQL is named that they share with us."""
-        database = self.settings.database_url
-        if not database or not database.startswith("postgresql"):
+        database = self.settings.shared_database
+        if database is None:
             return nullcontext(own)
         from skipstone.run.dbosengine import APPLICATION_VERSION
         from skipstone.run.workers import shared

@@ -1,11 +1,10 @@
 """``skipstone checkpoints``: what a run keeps on its hosts so that it can be undone."""
 
 import json
-import sys
 
 import click
 
-from skipstone.errors import ExitCode, InputError
+from skipstone.errors import ExitCode
 
 
 @click.command(
@@ -21,8 +20,8 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def checkpoints(run: str | None, *, drop: bool, yes: bool, as_json: bool) -> int:
     """List what RUN keeps on its hosts so that it can be undone: the latest run where none is named."""
-    from skipstone.cli.application import Application, Options
-    from skipstone.cloud.inventory import load_inventory
+    from skipstone.cli.answering import expect_yes
+    from skipstone.cli.application import Application
     from skipstone.run.checkpoint import checkpoints_of, plan_drop
     from skipstone.run.directory import undone_run
     from skipstone.settings import load_settings
@@ -41,15 +40,6 @@ def checkpoints(run: str | None, *, drop: bool, yes: bool, as_json: bool) -> int
     if not drop:
         return ExitCode.DONE
     plan = plan_drop(directory)
-    if not yes and not sys.stdin.isatty():
-        raise InputError("nobody can be asked here whether to drop them", remedy="say --yes to do it unasked")
     if not yes:
-        click.confirm(f"Drop them? Run {directory.run} cannot be undone any more then.", abort=True, err=True)
-    application = Application(
-        plan=plan,
-        inventory=load_inventory(directory.inventory),
-        settings=settings,
-        options=Options(yes=True, measure=False),
-        console=terminal(stderr=True),
-    )
-    return application.finish(as_json=as_json)
+        expect_yes(f"Drop them? Run {directory.run} cannot be undone any more then.", whether="drop them")
+    return Application.on_run(directory, plan, settings, terminal(stderr=True)).finish(as_json=as_json)

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode, InputError, RollbackRefused, SkipstoneError
+from skipstone.errors import ExitCode, RollbackRefused, SkipstoneError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +34,7 @@ no return. What users lose by it is listed first.
 @click.option("--json", "as_json", is_flag=True, help="Print the plan, or how the rollback ended, as JSON.")
 def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Undo what RUN has done, the last first: the latest run where none is named."""
-    from skipstone.cli.application import Application, Options
+    from skipstone.cli.application import Application
     from skipstone.cloud.inventory import load_inventory
     from skipstone.plan.planfile import to_data
     from skipstone.run.directory import undone_run
@@ -55,14 +54,7 @@ def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: boo
     if undoing.intact:
         asyncio.run(_expect_intact(undoing, load_inventory(directory.inventory)))
     _confirm(undoing, directory, console, yes=yes)
-    application = Application(
-        plan=undoing.plan,
-        inventory=load_inventory(directory.inventory),
-        settings=settings,
-        options=Options(yes=True, measure=False),
-        console=console,
-    )
-    return application.finish(as_json=as_json)
+    return Application.on_run(directory, undoing.plan, settings, console).finish(as_json=as_json)
 
 
 async def _expect_intact(undoing: "Rollback", inventory: "Inventory") -> None:
@@ -86,15 +78,14 @@ async def _expect_intact(undoing: "Rollback", inventory: "Inventory") -> None:
 
 
 def _confirm(undoing: "Rollback", directory: "RunDirectory", console: "Console", *, yes: bool) -> None:
+    from skipstone.cli.answering import expect_yes
+
     for stage in undoing.plan.stages:
         for step in stage.steps:
             console.print(f"  {step.host:<10}{step.title}")
     _show_losses(undoing, directory, console)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError("nobody can be asked here whether to roll back", remedy="say --yes to do it unasked")
-    click.confirm("Roll back?", abort=True, err=True)
+    if not yes:
+        expect_yes("Roll back?", whether="roll back")
 
 
 def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Console") -> None:

@@ -42,8 +42,8 @@ def worker(inventory_file: Path, name: str | None, at_once: int) -> int:
     from skipstone.cloud.inventory import load_inventory
     from skipstone.settings import load_settings
 
-    database = load_settings().database_url
-    if not database or not database.startswith("postgresql"):
+    database = load_settings().shared_database
+    if database is None:
         raise InputError(
             "workers share a PostgreSQL database with the run, and none is named",
             remedy="set SKIPSTONE_DATABASE_URL, here and for `skipstone apply`",

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from skipstone.run.runview import Event
 from skipstone.run.state import Kind
@@ -16,10 +18,12 @@ class Act:
     """What the journal says of a step that was begun.
 
     ``holder`` is the step that brings the whole host back, to before this one, if there is one and this one
-    ``changes`` something.
+    ``changes`` something. ``intact`` is there where it holds a host itself, and has been seen to.
     """
 
     step: str
+    began: datetime
+    parameters: Mapping[str, Any]
     kind: str
     title: str
     needs: tuple[str, ...]
@@ -39,6 +43,8 @@ class Act:
             holder = ""
         return cls(
             step=known["id"],
+            began=event.time,
+            parameters=known,
             kind=known["kind"],
             title=known["title"],
             needs=tuple(known["needs"]),

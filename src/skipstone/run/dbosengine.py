@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from skipstone.run.schedule import CarryOut, Ending, Node, Stages, carry_out_stages
 from skipstone.run.state import StepState
@@ -30,6 +30,21 @@ class _Connection(sqlite3.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - sqlite3's own
         super().__init__(*arguments, **options)
         self.execute("PRAGMA synchronous = NORMAL")
+
+
+def configuration(database: str, executor: str) -> DBOSConfig:
+    """Return how a process of ours uses DBOS; no two living ones may have the same ``executor``."""
+    in_file = database.startswith("sqlite")
+    return {
+        "name": APPLICATION,
+        "system_database_url": database,
+        "application_version": APPLICATION_VERSION,
+        "executor_id": executor,
+        "serializer": DBOSPortableJSONSerializer(),
+        "db_engine_kwargs": {"connect_args": {"factory": _Connection}} if in_file else {},
+        "console_log_level": "CRITICAL",
+        "log_level": "CRITICAL",
+    }
 
 
 class DbosEngine:
@@ -62,19 +77,7 @@ class DbosEngine:
     @contextmanager
     def _launched(self, work: "_Work") -> Iterator[Callable[[PlanOfIds], Any]]:
         """Give the workflow, with DBOS at work until the end."""
-        in_file = self._database.startswith("sqlite")
-        DBOS(
-            config={
-                "name": APPLICATION,
-                "system_database_url": self._database,
-                "application_version": APPLICATION_VERSION,
-                "executor_id": self._executor,
-                "serializer": DBOSPortableJSONSerializer(),
-                "db_engine_kwargs": {"connect_args": {"factory": _Connection}} if in_file else {},
-                "console_log_level": "CRITICAL",
-                "log_level": "CRITICAL",
-            }
-        )
+        DBOS(config=configuration(self._database, self._executor))
         try:
 
             @DBOS.workflow(name="run")

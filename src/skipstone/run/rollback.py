@@ -61,7 +61,7 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     known = {act.step: act for _, stage_acts in begun for act in stage_acts}
     _expect_reversible(view, known)
     stages = [_undo(stage, stage_acts) for stage, stage_acts in reversed(begun)]
-    felt = [bool(_felt(stage_acts)) for _, stage_acts in reversed(begun)]
+    felt = [any(act.impact is not Impact.NONE for act in stage_acts) for _, stage_acts in reversed(begun)]
     if any(felt):  # at once after what users felt: what is undone later counts on the APIs
         stages.insert(len(felt) - felt[::-1].index(True), _answers(started["stages"]))
     plan = Plan(
@@ -76,23 +76,16 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
         stages=tuple(stage for stage in stages if stage.steps),
         fingerprint={},
     )
-    migrated = [act.holder for act in known.values() if act.kind == _MIGRATION and act.holder]
     if not any(stage.steps for stage in plan.stages):
         raise InputError("nothing was begun there that has to be undone", where=view.run)
-    taken = [event.time for event in events if event.step in migrated and event.kind is Kind.INTENT]
-    data_of = max(taken, default=None)
+    held = [act for act in known.values() if act.holder]
+    data_of = max((known[act.holder].began for act in held if act.kind == _MIGRATION), default=None)
     intact = tuple(Command(**act.intact) for act in known.values() if act.intact)
-    return Rollback(
-        plan, intact, data_of, served=any(act.kind == _START for act in known.values() if act.holder)
-    )
+    return Rollback(plan, intact, data_of, served=any(act.kind == _START for act in held))
 
 
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
-
-
-def _felt(acts: Iterable[Act]) -> list[Act]:
-    return [act for act in acts if act.impact is not Impact.NONE]
 
 
 def _stages_from(stages: list[dict[str, Any]], to: str, run: str) -> list[dict[str, Any]]:

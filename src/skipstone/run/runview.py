@@ -355,14 +355,16 @@ def _error(facts: Mapping[str, Any]) -> dict[str, str]:
     return {"error": facts["what"], "evidence": facts["evidence"], "remedy": facts["remedy"]}
 
 
+_OF_PLAN = ("id", "title", "host", "estimate", "deadline", "impact")
+
+
 def _new_step(step: Mapping[str, Any]) -> StepView:
-    fields = ("id", "title", "host", "estimate", "deadline", "impact")
-    return StepView(**{name: step[name] for name in fields})
+    return StepView(**{name: step[name] for name in _OF_PLAN})
 
 
 def _begun_anew(step: StepView) -> StepView:
     """Return the step as if it had not begun, but for the number of its last attempt, which names a job."""
-    facts = {name: getattr(step, name) for name in ("id", "title", "host", "estimate", "deadline", "impact")}
+    facts = {name: getattr(step, name) for name in _OF_PLAN}
     return StepView(**facts, attempt=step.attempt, undone=step.attempt)
 
 

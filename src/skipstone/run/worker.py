@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from dbos import DBOS, DBOSPortableJSONSerializer
+from dbos import DBOS
 from sqlalchemy.exc import OperationalError
 
 from skipstone.cloud.command import Command, Transport
 from skipstone.errors import SkipstoneError
-from skipstone.run.dbosengine import APPLICATION, APPLICATION_VERSION
+from skipstone.run.dbosengine import configuration
 from skipstone.run.workers import POLL, WORKFLOW, Registry, queue_of
 
 HEARTBEAT = 5.0
@@ -42,17 +42,7 @@ async def serve(
     """
     loop = asyncio.get_running_loop()
     registry = await asyncio.to_thread(Registry, database)
-    DBOS(
-        config={
-            "name": APPLICATION,
-            "system_database_url": database,
-            "application_version": APPLICATION_VERSION,
-            "executor_id": f"worker:{name}",
-            "serializer": DBOSPortableJSONSerializer(),
-            "console_log_level": "CRITICAL",
-            "log_level": "CRITICAL",
-        }
-    )
+    DBOS(config=configuration(database, f"worker:{name}"))
 
     @DBOS.workflow(name=WORKFLOW)
     async def ask(question: dict[str, Any]) -> dict[str, Any]:

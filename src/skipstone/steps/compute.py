@@ -110,7 +110,28 @@ echo "libvirt knows all $running running instances"
 """
 
 
-class NoteServiceVersion(Step):
+class _OfComputeService(Step):
+    """What the steps know about nova's record of a compute service, in the ``database`` of its cell."""
+
+    compute: str
+    version: int
+    database: str = "nova"
+
+    @property
+    def _table(self) -> str:
+        return f"{self.database}.services"
+
+    @property
+    def _condition(self) -> str:
+        return f"deleted = 0 and `binary` = 'nova-compute' and host = '{self.compute}'"
+
+    def _found(self) -> str:
+        """Return a command that prints the version in the record."""
+        query = f"select version from {self._table} where {self._condition}"  # noqa: S608 - from the catalog
+        return f"mariadb -NBe {quote(query)}"
+
+
+class NoteServiceVersion(_OfComputeService):
     """Show nova's record of a compute service; its revert sets the version that is there now again.
 
     A compute that is brought back would refuse to start (ServiceTooOld): nova holds the old code against the
@@ -120,15 +141,11 @@ class NoteServiceVersion(Step):
     undone_anyway: ClassVar[bool] = True
 
     kind: Literal["note-service-version"] = "note-service-version"
-    compute: str
-    version: int
-    database: str = "nova"
 
     def apply(self) -> Command:
         """See that the record has this version."""
-        query = f"select version from {self._record()}"  # noqa: S608 - from the catalog
         return self.on_host(f"""
-found=$(mariadb -NBe {quote(query)})
+found=$({self._found()})
 if [ "$found" != {self.version} ]; then
     echo "nova-compute on {self.compute} is at version $found, not {self.version}" >&2
     exit 1
@@ -137,37 +154,22 @@ fi
 
     def revert(self) -> Command:
         """Set it."""
-        table, condition = self._record().split(" where ")
-        return self.on_host(
-            f"mariadb -e {quote(f'update {table} set version = {self.version} where {condition}')}"  # noqa: S608
-        )
-
-    def _record(self) -> str:
-        return (
-            f"{self.database}.services where deleted = 0 and `binary` = 'nova-compute'"
-            f" and host = '{self.compute}'"
-        )
+        change = f"update {self._table} set version = {self.version} where {self._condition}"  # noqa: S608
+        return self.on_host(f"mariadb -e {quote(change)}")
 
 
-class ConfirmServiceVersion(Step):
+class ConfirmServiceVersion(_OfComputeService):
     """Wait until nova's record of a compute service shows the target's service version."""
 
     looks: ClassVar[bool] = True
 
     kind: Literal["confirm-service-version"] = "confirm-service-version"
-    compute: str
-    version: int
-    database: str = "nova"
 
     def apply(self) -> Command:
         """Ask the database of the cell."""
-        query = quote(
-            f"select version from {self.database}.services where deleted = 0"  # noqa: S608 - from the catalog
-            f" and `binary` = 'nova-compute' and host = '{self.compute}'"
-        )
         return self.on_host(f"""
 limit=$(($(date +%s) + {self.deadline - 10}))
-until found=$(mariadb -NBe {query}) && [ "$found" = {self.version} ]; do
+until found=$({self._found()}) && [ "$found" = {self.version} ]; do
     if [ "$(date +%s)" -ge "$limit" ]; then
         echo "nova-compute on {self.compute} is at version $found, not {self.version}" >&2
         exit 1

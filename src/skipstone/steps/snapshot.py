@@ -80,7 +80,7 @@ class BtrfsSnapshots:
     def take(self, name: str) -> str:
         """See ``SnapshotProvider``."""
         take = f"btrfs -q subvolume snapshot -r / {_place(name)}"
-        return f"{self.drop(name)}\ninstall -d -m 700 /.skipstone\n{take}"
+        return f"{self.drop(name)}\ninstall -d -m 700 /{KEPT}\n{take}"
 
     def show(self, name: str) -> str:
         """See ``SnapshotProvider``."""
@@ -97,7 +97,7 @@ class BtrfsSnapshots:
 
 
 def _place(name: str) -> str:
-    return quote(f"/.skipstone/{name}")
+    return quote(f"/{KEPT}/{name}")
 
 
 PROVIDERS: dict[str, SnapshotProvider] = {"btrfs": BtrfsSnapshots()}
