@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0
 """Seconds for one request."""
 
+KEYSTONE = "keystone"
+"""What a question is called that asks for a token, and nothing else."""
+
 Json = dict[str, Any]
 
 _VERSIONS = {"network": "/v2.0", "image": "/v2", "identity": "/v3"}
@@ -45,7 +48,7 @@ class Api:
 
     def log_in(self) -> None:
         """Get a token; raise ApiSilent where keystone gives none."""
-        _asking("keystone", self._session.get_token)
+        _asking(KEYSTONE, self._session.get_token)
 
     def pages(self, types: Iterable[str], path: str, key: str) -> list[Json]:
         """Return all items of a list, page after page.
@@ -114,13 +117,18 @@ def _asking(service: str, question: Callable[[], Any]) -> Any:  # noqa: ANN401 -
     except exceptions.EndpointNotFound:
         return None
     except (exceptions.ClientException, ValueError) as error:
-        what, remedy = _meaning(error)
+        what, remedy = _meaning(error, service)
         raise ApiSilent(what, where=service, evidence=str(error)[:600], remedy=remedy) from error
 
 
-def _meaning(error: Exception) -> tuple[str, str]:
+def _meaning(error: Exception, service: str) -> tuple[str, str]:
     from keystoneauth1.exceptions import connection, http  # noqa: PLC0415 - as above
 
+    if isinstance(error, http.Unauthorized) and service != KEYSTONE:
+        return (
+            "it does not accept the token that keystone has just given",
+            "see its log: its own user in [keystone_authtoken] may be refused",
+        )
     known: tuple[tuple[type[Exception], str, str], ...] = (
         (
             http.Unauthorized,
