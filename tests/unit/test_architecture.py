@@ -13,6 +13,7 @@ ROOT = Path(skipstone.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "catalog": set(),
     "cloud": {"catalog"},
+    "toolchain": {"catalog"},
     "checks": {"catalog", "cloud"},
     "steps": {"catalog", "cloud"},
     "plan": {"catalog", "cloud", "checks", "steps"},
@@ -20,9 +21,9 @@ ALLOWED: dict[str, set[str]] = {
     "impact": {"catalog", "cloud", "checks", "steps", "plan", "run"},
     "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact"},
     "lab": set(),
-    "cli": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "views", "lab"},
+    "cli": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "views", "lab", "toolchain"},
 }
-FREE = {"errors", "settings", "apart", "__version__"}
+FREE = {"errors", "settings", "apart", "archives", "__version__"}
 
 
 def imported(path: Path) -> set[str]:
