@@ -27,7 +27,7 @@ ALWAYS = ("pymysql", "pip", "pbr", "wheel", "setuptools<81")
 # of machine code: where there is no compiler they can only come as wheels
 COMPILED = (
     "bcrypt", "cffi", "cryptography", "greenlet", "lxml", "markupsafe", "msgpack", "netifaces", "numpy",
-    "psutil", "pynacl", "pyyaml", "rpds-py", "scrypt", "simplejson", "zstd",
+    "psutil", "pynacl", "pyyaml", "rpds-py", "scrypt", "setproctitle", "simplejson", "yappi", "zstd",
 )  # fmt: skip
 PLATFORM = "x86_64-manylinux_2_31"
 
@@ -90,6 +90,7 @@ def lock(release: Release, recipe: dict[str, Any], constraints: Path | None) -> 
     """Return the text of a lock file."""
     packages = {canonical(package["name"]): package for package in resolve(release, recipe, constraints)}
     head = {"release": release.version, "python": recipe["python"], "newest": recipe["newest"]}
+    head["sources"] = " ".join(sorted(name for name, found in packages.items() if not found.get("wheels")))
     if constraints:
         head["newest"] = "upper-constraints"
     lines = [f"# {key}: {value}" for key, value in head.items()]

@@ -19,9 +19,6 @@ from tests.toolchain.synced import Synced
 
 pytestmark = [pytest.mark.real, pytest.mark.network, pytest.mark.timeout(3600)]
 
-# keystone: an empty database of the switch to alembic ends at the last legacy number, the next sync goes on
-KNOWN: dict[str, str] = {}
-
 
 @pytest.fixture
 def server() -> Iterator[MariaDb]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from skipstone.catalog.release import Release
+from skipstone.errors import InputError
 from skipstone.settings import Settings
 from skipstone.toolchain.installer import Installer
 from skipstone.toolchain.interpreter import (
@@ -62,6 +63,12 @@ def build(
 
     ``wheels`` is a directory of packages that replaces the index. Raises ToolchainError or InputError.
     """
+    if wheels is not None and not wheels.is_dir():
+        raise InputError(
+            "there is no such directory of wheels",
+            where=str(wheels),
+            remedy="`skipstone toolchain download RELEASE --wheels DIR` fills one",
+        )
     store = Store(settings.toolchains)
     lock, interpreter = chosen(release, store, progress, locks)
     name = _name(release, lock, interpreter)

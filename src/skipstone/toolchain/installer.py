@@ -55,12 +55,6 @@ class Installer:
     def _sources(self) -> Sequence[str]:
         if self.wheels is None:
             return ()
-        if not self.wheels.is_dir():
-            raise ToolchainError(
-                "there is no such directory of wheels",
-                where=str(self.wheels),
-                remedy="`skipstone toolchain download RELEASE --wheels DIR` fills one",
-            )
         return ("--offline", "--no-index", "--find-links", str(self.wheels.resolve()))
 
     def _uv(self, *arguments: str) -> None:

@@ -73,24 +73,24 @@ def suite_interpreter(version: str, store: Store) -> Interpreter:
     if version not in SUITES:
         raise ToolchainError(f"no Debian is known to have Python {version}", remedy="install it here")
     suite, packages = SUITES[version]
-    archives = for_suite(machine_archives(), machine_suite(), suite, updates=False)
-    included = (*packages, *SYSTEM)
-    name = name_of(f"debian-{suite}", RECIPE, *included)
+    name = _suite_name(version)
     if not store.find(name):
+        archives = for_suite(machine_archives(), machine_suite(), suite, updates=False)
         with store.growing(name) as tree:
-            _bootstrap(suite, included, tree, archives)
+            _bootstrap(suite, (*packages, *SYSTEM), tree, archives)
             _expect_python(_inside(version, suite, tree))
     return _inside(version, name, store.root / name)
 
 
 def known_suite_interpreter(version: str, store: Store) -> Interpreter | None:
-    """Return the Python of a Debian that is already built, or None."""
-    if version not in SUITES:
-        return None
+    """Return the Python of a Debian that is already unpacked, or None."""
+    found = store.find(_suite_name(version)) if version in SUITES else None
+    return _inside(version, found.name, found) if found else None
+
+
+def _suite_name(version: str) -> str:
     suite, packages = SUITES[version]
-    name = name_of(f"debian-{suite}", RECIPE, *packages, *SYSTEM)
-    found = store.find(name)
-    return _inside(version, name, found) if found else None
+    return name_of(f"debian-{suite}", RECIPE, *packages, *SYSTEM)
 
 
 def _inside(version: str, base: str, tree: Path) -> Interpreter:
@@ -113,7 +113,5 @@ def _bootstrap(suite: str, packages: tuple[str, ...], tree: Path, archives: tupl
 
 
 def _expect_python(interpreter: Interpreter) -> None:
-    argv = (*interpreter.prefix, str(interpreter.path), "-I", "-c", "import ssl, sqlite3, distutils.core")
-    if interpreter.version >= "3.12":
-        argv = (*argv[:-1], "import ssl, sqlite3")
+    argv = (*interpreter.prefix, str(interpreter.path), "-I", "-c", "import ssl, sqlite3")
     run(argv, what=f"{interpreter.title} does not run here", where=interpreter.base, timeout=60)

@@ -36,7 +36,8 @@ with SKIPSTONE_CACHE_DIR and UV_CACHE_DIR""",
 (`uv cache clean`); where neither is so, tell the maintainers""",
     ),
     Sign(
-        r"(dns|connect) error|error sending request|operation timed out|max retries|peer certificate",
+        r"(dns|connect) error|error sending request|operation timed out|max retries|peer certificate"
+        r"|failed to fetch: ",
         "the package index is out of reach",
         """uv reads the index, proxies and certificates from its own configuration (UV_DEFAULT_INDEX,
 SSL_CERT_FILE, uv.toml); without a network, fill a directory with `skipstone toolchain download` elsewhere

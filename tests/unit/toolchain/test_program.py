@@ -40,6 +40,11 @@ def test_the_sign_of_a_failure_is_understood(meaning: str) -> None:
     assert error.remedy
 
 
+def test_an_index_that_answers_no_is_no_debian_archive() -> None:
+    said = "error: Failed to fetch: `https://index.invalid/simple/nova/`\n  cause: HTTP status 503"
+    assert "package index" in failure(said, what="x", where="y").what
+
+
 def test_an_unknown_failure_keeps_its_last_words() -> None:
     error = failure("\n".join(f"line {number}" for number in range(99)), what="it failed", where="/cache")
     assert error.what == "it failed"
