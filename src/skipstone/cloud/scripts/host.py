@@ -76,8 +76,7 @@ def filesystems() -> list[dict[str, Any]]:
 
 def snapshots(paths: list[str]) -> list[str]:
     """Return the providers that can keep these paths as they are, the quickest first."""
-    mounts = [line.split()[:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    sources, kinds = ({words[1]: words[which] for words in mounts} for which in (0, 2))
+    sources, kinds = ({words[1]: words[which] for words in mounts()} for which in (0, 2))
     there = [path for path in paths if Path(path).exists()]
     if any(f"{path}/" in place for place in [*kinds, *subvolumes(kinds["/"])] for path in there):
         return []  # below one of them begins another file system
@@ -94,6 +93,11 @@ def snapshots(paths: list[str]) -> list[str]:
         "copy": all(kinds[holder] in RENAMING for holder in holders),
     }
     return [name for name, can in able.items() if can]
+
+
+def mounts() -> list[list[str]]:
+    """Return source, directory and kind of everything mounted, later ones over earlier ones."""
+    return [line.split()[:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
 
 
 def within(path: str, mount: str) -> bool:
