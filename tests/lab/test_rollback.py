@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from skipstone.cloud.cloudfile import load_cloud
 from skipstone.cloud.fingerprint import differences, fingerprint_of
@@ -38,14 +39,28 @@ def wait_at(lab: LabCloud, process: subprocess.Popen[str], gate: str) -> dict[st
     raise AssertionError(f"the run did not come to gate {gate}: {state(lab)['state']}")
 
 
-def test_a_control_plane_with_migrated_databases_comes_back_as_it_was(lab: LabCloud, tmp_path: Path) -> None:
+@pytest.fixture
+def inventory(lab: LabCloud, tmp_path: Path) -> Path:
+    """Return an inventory whose controller is kept as copies, as one with any file system is."""
+    found = yaml.safe_load(lab.inventory.read_text())
+    found["hosts"]["ctl1"]["snapshots"] = "copy"
+    for key in ("ssh_config", "clouds_file"):
+        found[key] = str(lab.inventory.parent / found[key])
+    path = tmp_path / "inventory.yaml"
+    path.write_text(yaml.safe_dump(found))
+    return path
+
+
+def test_a_control_plane_with_migrated_databases_comes_back_as_it_was(
+    lab: LabCloud, inventory: Path, tmp_path: Path
+) -> None:
     cloud, plan, before = tmp_path / "cloud.yaml", tmp_path / "plan.yaml", tmp_path / "before.json"
-    lab.skipstone("discover", "-i", lab.inventory, "-o", cloud)
+    lab.skipstone("discover", "-i", inventory, "-o", cloud)
     lab.skipstone("plan", cloud, "--to", "2025.1", "-o", plan)
-    lab.skipstone("verify", "-i", lab.inventory, "--save", before)
+    lab.skipstone("verify", "-i", inventory, "--save", before)
     boots = lab.boot_ids()
 
-    until_stopped = ("apply", plan, "-i", lab.inventory, "--fresh", "--approve", "begin", "--until", "stop")
+    until_stopped = ("apply", plan, "-i", inventory, "--fresh", "--approve", "begin", "--until", "stop")
     with lab.started(*until_stopped) as applying:
         gate = wait_at(lab, applying, "outage")
         assert any(line.startswith("done: prepare") for line in gate["basis"])
@@ -61,14 +76,14 @@ def test_a_control_plane_with_migrated_databases_comes_back_as_it_was(lab: LabCl
     assert lab.on("ctl1", "cat /etc/debian_version").startswith("13")
     lab.skipstone("rollback", "--yes")
     again = tmp_path / "again.yaml"
-    lab.skipstone("discover", "-i", lab.inventory, "-o", again)
+    lab.skipstone("discover", "-i", inventory, "-o", again)
     assert differences(fingerprint_of(load_cloud(cloud)), fingerprint_of(load_cloud(again))) == []
-    lab.skipstone("verify", "-i", lab.inventory, "--against", before)
+    lab.skipstone("verify", "-i", inventory, "--against", before)
     assert lab.boot_ids() == boots
 
     refused = lab.skipstone("resume", codes={2})
     assert "nothing is left to do" in refused.stderr
-    lab.skipstone("apply", plan, "-i", lab.inventory, "--approve", "begin", "--until", "backup")
+    lab.skipstone("apply", plan, "-i", inventory, "--approve", "begin", "--until", "backup")
     dumped = lab.skipstone("log", "--step", "backup.databases", "--json").stdout
     assert '"intent"' in dumped, "the backup of the run before is not taken for this one's"
     lab.skipstone("abort", "--reason", "the test is over")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Asked, Filesystem, Host
-from skipstone.cloud.system import KEPT
+from skipstone.cloud.system import BTRFS, COPY, KEPT
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -30,10 +30,16 @@ SCRATCH_PLACE = "/var/tmp"  # noqa: S108 - a name to compare mounts with, nothin
 SCRATCH_NEEDS = 256 * MIB
 
 SNAPSHOT_PLACE, SNAPSHOT_NEEDS = f"/{KEPT}", 2 * GIB
-"""Where a host's system is kept, and what that pins once its packages are others (measured on the lab)."""
+"""Where a host's system is kept, and what that pins once its packages are others (measured on the lab).
+
+A copy takes what is installed, and as much again while it comes back.
+"""
 
 DATA_PLACE = "/var/lib/mysql"
 """Where migrations rebuild tables: at worst all of them once more."""
+
+COPIED_DATA_PLACE = f"{DATA_PLACE}/{KEPT}"
+"""Where a copy of the data is kept, on its file system, and once more while it comes back."""
 
 CLOCK_SPREAD = 5.0
 """Seconds between two hosts' clocks beyond which heartbeats and token times begin to lie."""
@@ -108,7 +114,8 @@ class SystemsCanBeKept(Check):
             yield self.warning(
                 f"{len(hosts)} hosts cannot be kept in a snapshot",
                 where=upgrade.cloud.name,
-                evidence=f"the root is no btrfs subvolume, or something is mounted inside: {listed(hosts)}",
+                evidence="something is mounted inside the system's directories, or their file system cannot"
+                f" let two change places, or the inventory says so: {listed(hosts)}",
                 remedy="make snapshots of these hosts yourself before gate `outage`; once their packages are"
                 " upgraded, Skipstone cannot bring them back",
             )
@@ -117,12 +124,16 @@ class SystemsCanBeKept(Check):
 def _needs(upgrade: Upgrade, host: Host) -> Iterator[tuple[Filesystem, dict[str, int]]]:
     """Yield each file system of a host that something will be put on: place -> bytes."""
     wanted = dict(PACKAGES_NEED)
+    dumped = sum(database.size for database in upgrade.cloud.databases)
     servers = [server for server in upgrade.cloud.database_servers if server.host == host.name]
     if servers:
-        dumped = sum(database.size for database in upgrade.cloud.databases)
         wanted |= {DUMP_PLACE: dumped, SCRATCH_PLACE: dumped + SCRATCH_NEEDS, DATA_PLACE: dumped}
-    if host.snapshots:
+    if host.snapshots == BTRFS:
         wanted[SNAPSHOT_PLACE] = SNAPSHOT_NEEDS
+    if host.snapshots == COPY:
+        wanted[SNAPSHOT_PLACE] = 2 * (host.installed or 0)
+        if servers:
+            wanted[COPIED_DATA_PLACE] = 2 * dumped
     if any(filesystem.mount == "/boot" for filesystem in host.filesystems):
         wanted["/boot"] = KERNEL_NEEDS
     for filesystem in host.filesystems:

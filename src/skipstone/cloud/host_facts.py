@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from skipstone.cloud.answer import Facts
-from skipstone.cloud.inventory import InventoryHost
+from skipstone.cloud.inventory import NO_SNAPSHOTS, InventoryHost
 from skipstone.cloud.masking import Secrets
 from skipstone.cloud.model import AptSource, ConfigFile, Filesystem, Host, OperatingSystem, Package, Unit
 
@@ -43,8 +43,16 @@ def read_host(host: InventoryHost, facts: Facts, asked: tuple[float, float], sec
         policy_rc_d=_masked(facts.get("policy_rc_d"), secrets),
         apt_lock_holder=_masked(facts.get("apt_lock_holder"), secrets),
         dpkg_audit=facts.get("dpkg_audit", ""),
-        snapshots=facts.get("snapshots", ""),
+        installed=facts.get("installed"),
+        snapshots=_provider(host, facts.get("snapshots", [])),
     )
+
+
+def _provider(host: InventoryHost, able: list[str]) -> str:
+    """Return who keeps the host's system: as the inventory says, else the first of those that can."""
+    if host.snapshots is None:
+        return able[0] if able else ""
+    return "" if host.snapshots == NO_SNAPSHOTS else host.snapshots
 
 
 def mask_known(host: Host, secrets: Secrets) -> Host:

@@ -18,6 +18,9 @@ from skipstone.errors import InventoryError
 
 REMEDY = "see docs/reference/inventory.md for the keys and an example"
 
+NO_SNAPSHOTS = "none"
+"""What an inventory says of a host whose system Skipstone shall not keep."""
+
 
 class Group(StrEnum):
     """What a host is for; a host may be in several."""
@@ -44,7 +47,8 @@ class InventoryHost(Fact):
 
     ``address`` is what ``ssh`` would be given: an address, a name, or an alias of ``ssh_config``.
     ``proxy_jump`` is as in ``ssh -J``. ``sudo`` means ``sudo -n``: no password is ever typed. ``zone`` is
-    what it shares a fate with: a rack, an availability zone.
+    what it shares a fate with: a rack, an availability zone. ``snapshots`` names the provider that keeps its
+    system (``steps/providers.py``), or ``none``; None leaves that to discovery.
     """
 
     name: str
@@ -56,6 +60,7 @@ class InventoryHost(Fact):
     proxy_jump: str | None = None
     sudo: bool = False
     zone: str | None = None
+    snapshots: str | None = None
 
 
 class Inventory(Fact):
@@ -98,6 +103,7 @@ class _HostEntry(Fact):
     proxy_jump: str | None = None
     sudo: bool | None = None
     zone: str | None = Field(None, min_length=1)
+    snapshots: str | None = Field(None, min_length=1)
 
 
 class _Defaults(Fact):
@@ -108,6 +114,7 @@ class _Defaults(Fact):
     key_file: str | None = None
     proxy_jump: str | None = None
     sudo: bool = False
+    snapshots: str | None = Field(None, min_length=1)
 
 
 class _File(Fact):
@@ -182,6 +189,7 @@ def _host(document: Document, file: _File, name: str, entry: _HostEntry) -> Inve
         proxy_jump=entry.proxy_jump or defaults.proxy_jump,
         sudo=defaults.sudo if entry.sudo is None else entry.sudo,
         zone=entry.zone,
+        snapshots=entry.snapshots or defaults.snapshots,
     )
 
 

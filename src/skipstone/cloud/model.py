@@ -97,8 +97,10 @@ class Host(Fact):
     policy_rc_d: str | None = None
     apt_lock_holder: str | None = None
     dpkg_audit: str = ""
+    installed: int | None = None
+    """Bytes of all installed packages."""
     snapshots: str = ""
-    """Provider that can take a snapshot of the system (``steps/snapshot.py``), or nothing."""
+    """Provider that keeps the system (``steps/providers.py``), or nothing."""
 
     def package(self, name: str) -> Package | None:
         """Return the installed package of this name, or None."""

@@ -1,7 +1,7 @@
 """Where the system of a host lies, told apart from what users have put there."""
 
 SYSTEM = (
-    *("usr", "etc", "boot", "var/cache/debconf"),
+    *("usr", "etc", "var/cache/debconf"),
     *(
         f"var/lib/{name}"
         for name in ("apt", "dpkg", "pam", "python", "sgml-base", "systemd", "ucf", "xml-core")
@@ -19,6 +19,9 @@ LOOSE = ("var/lib/nova/compute_id",)
 
 KEPT = ".skipstone"
 """Directory below the root for snapshots, and for the copies that change places with the system."""
+
+BTRFS, LVM, COPY = "btrfs", "lvm", "copy"
+"""Providers that discovery looks for (``steps/providers.py``)."""
 
 LIVING = ("etc/openvswitch", "etc/libvirt/qemu")
 """Paths in them that follow running instances, and stay as they are now."""

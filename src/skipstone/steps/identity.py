@@ -55,8 +55,9 @@ class GrantServiceRole(Step):
     def revert(self) -> Command:
         """Take the role from those who got it here, then delete it where it was created here.
 
-        In this order: keystone (seen in Zed) goes on finding a deleted role in its holders' cached assignments, and
-        answers the next token validation of each API process with 404, which users get as 401.
+        In this order: keystone (seen in Zed) goes on finding a deleted role in its holders' cached
+        assignments, and answers the next token validation of each API process with 404, which users get as
+        401.
         """
         delete = f"openstack role delete {quote(self.role)}" if self.create else ""
         return self.on_host(f"""

@@ -26,12 +26,13 @@ KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o
 _LOCK_PATIENCE = 120
 """Seconds to wait for another holder of dpkg's lock."""
 
-# dpkg gives up at once where apt waits
+# dpkg gives up at once where apt waits. What it cannot configure is left to `apt-get --fix-broken`, which also
+# unpacks anew what a reboot has cut off while it was unpacked (reinst-required)
 _CONFIGURE = f"""\
 limit=$(($(date +%s) + {_LOCK_PATIENCE}))
 until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
     echo "$said"
-    case "$said" in *"frontend lock"*) ;; *) exit 1 ;; esac
+    case "$said" in *"frontend lock"*) ;; *) break ;; esac
     if [ "$(date +%s)" -ge "$limit" ]; then exit 1; fi
     sleep 5
 done
@@ -151,7 +152,7 @@ explain() {{
     rm -f {_POLICY} {_UNCOMPILED}
     if [ "$code" -ne 0 ]; then
         echo "apt-get exited with $code; packages that are not whole:" >&2
-        dpkg --audit | head -8 >&2  # what went wrong stands before it, and shall be seen
+        dpkg --audit | sed -n 1,8p >&2  # what went wrong stands before it, and shall be seen
     fi
 }}
 trap explain EXIT

@@ -1,19 +1,17 @@
 """A host's system kept as a snapshot, and brought back under its running instances.
 
-What takes snapshots is a provider; bringing one back is the same with each: the system's directories are
-copied out of it beside the present ones, and change places with them, whole and at once. The host is not
-rebooted: instances run on, on computes too.
+What keeps it is a provider (``providers.py``); bringing it back is the same with each: the system's
+directories are copied out of it beside the present ones, and change places with them, whole and at once. The
+host is not rebooted: instances run on, on computes too.
 """
 
-from typing import Literal, Protocol
+from typing import Literal
 
 from skipstone.cloud.command import Command
-from skipstone.cloud.system import KEPT, LIVING, LOOSE, SYSTEM
+from skipstone.cloud.system import LIVING, LOOSE, SYSTEM
+from skipstone.steps.providers import PLACES, STATEFUL, SnapshotProvider, provider
 from skipstone.steps.shell import quote, words
 from skipstone.steps.step import Reversibility, Step
-
-STAGE = f"/{KEPT}/restore"
-"""Where the copies lie: on the file system of the root, for only there can directories change places."""
 
 _PROTECTED = (
     r"^(dbus.*|getty@.*|console-getty|systemd-logind|user@.*|sshd?@.*|run-.*|skipstone-.*|ovs.*"
@@ -28,21 +26,7 @@ _RUNNING = (
 _RECORDS = "/run/libvirt/qemu"
 """Where libvirt keeps what it knows of the instances that run."""
 
-_COPY = f"""\
-rm -rf {STAGE}
-for path in {words(SYSTEM)}; do
-    install -d "{STAGE}/$(dirname "$path")"
-    if [ -e "$tree/$path" ]; then cp -a --reflink=auto "$tree/$path" "{STAGE}/$path"; fi
-done
-echo 'a copy of the system as it was stands ready'"""
-
-# once nothing changes them any more
-_COPY_LIVING = f"""\
-for path in {words(LIVING)}; do
-    if [ -e "/$path" ]; then rm -rf "{STAGE}/$path" && cp -a "/$path" "{STAGE}/$path"; fi
-done"""
-
-# a directory elsewhere is in no snapshot of the root, and cannot change places
+# a directory elsewhere is in no snapshot of the root
 _ON_ROOT = f"""\
 for path in {words(SYSTEM)}; do
     if [ -e "/$path" ] && [ "$(stat -c %d "/$path")" != "$(stat -c %d /)" ]; then
@@ -51,69 +35,30 @@ for path in {words(SYSTEM)}; do
     fi
 done"""
 
-_BRING_LOOSE = f"""\
-for path in {words(LOOSE)}; do
-    if [ ! -e "/$path" ] || [ "$(stat -c %d "/$path")" != "$(stat -c %d /)" ]; then continue; fi
-    if [ -e "$tree/$path" ]; then cp -a "$tree/$path" "/$path"; else rm -f "/$path"; fi
+_UNITS = words(f"{unit}.service" for unit in STATEFUL)
+_STAND_STILL = f"""\
+stateful=$(systemctl list-units --state=active --no-legend --plain {_UNITS} | awk '{{print $1}}')
+if [ -n "$stateful" ]; then
+    trap 'systemctl start $stateful' EXIT
+    systemctl stop $stateful
+fi"""
+
+# the newer kernel has no modules any more, and would be the next to boot
+_BOOT_LOADER = """\
+for image in /boot/vmlinuz-*; do
+    version=${image#/boot/vmlinuz-}
+    if [ ! -e "$image" ] || [ -d "/usr/lib/modules/$version" ]; then continue; fi
+    echo "kernel $version has gone with the newer system"
+    update-initramfs -d -k "$version" || true
+    rm -f "/boot/vmlinuz-$version" "/boot/initrd.img-$version"
+    rm -f "/boot/System.map-$version" "/boot/config-$version"
+done
+if ls /boot/initrd.img-* > /dev/null 2>&1; then update-initramfs -u -k all; fi
+for package in grub-pc grub-efi-amd64 grub-efi-arm64; do
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ]; then
+        DEBIAN_FRONTEND=noninteractive dpkg-reconfigure "$package"
+    fi
 done"""
-
-
-class SnapshotProvider(Protocol):
-    """Renders shell lines that work on snapshots of one host's root, each under a name of ours."""
-
-    def take(self, name: str) -> str:
-        """Return lines that take a snapshot, in the place of one of the same name."""
-
-    def show(self, name: str) -> str:
-        """Return lines that make a snapshot readable, as the directory ``$tree``; they fail without it."""
-
-    def identify(self, name: str) -> str:
-        """Return a command line whose output changes when the snapshot is another one, or was written to."""
-
-    def drop(self, name: str) -> str:
-        """Return lines that remove a snapshot; harmless when there is none."""
-
-
-class BtrfsSnapshots:
-    """Snapshots of a root that is a subvolume of btrfs, beside it in ``/.skipstone``."""
-
-    def take(self, name: str) -> str:
-        """See ``SnapshotProvider``."""
-        take = f"btrfs -q subvolume snapshot -r / {_place(name)}"
-        return f"{self.drop(name)}\ninstall -d -m 700 /{KEPT}\n{take}"
-
-    def show(self, name: str) -> str:
-        """See ``SnapshotProvider``."""
-        return f'tree={_place(name)}\ntest -d "$tree/usr"'
-
-    def identify(self, name: str) -> str:
-        """See ``SnapshotProvider``."""
-        # not its generation, which `btrfs balance` moves too
-        return f"btrfs subvolume show {_place(name)} | grep -E '^[[:blank:]]*(UUID|Creation time|Flags):'"
-
-    def drop(self, name: str) -> str:
-        """See ``SnapshotProvider``."""
-        return f"if [ -d {_place(name)} ]; then btrfs -q subvolume delete {_place(name)}; fi"
-
-
-def _place(name: str) -> str:
-    return quote(f"/{KEPT}/{name}")
-
-
-PROVIDERS: dict[str, SnapshotProvider] = {"btrfs": BtrfsSnapshots()}
-
-# renameat2(2) with RENAME_EXCHANGE, of which mv(1) knows from coreutils 9.5 on
-_CHANGE_PLACES = """\
-import ctypes, os, sys
-stage, *paths = sys.argv[1:]
-rename = ctypes.CDLL(None, use_errno=True).renameat2
-for path in paths:
-    new, now = f"{stage}/{path}", f"/{path}"
-    both = os.path.lexists(new) and os.path.lexists(now)
-    source, goal = (new, now) if os.path.lexists(new) else (now, new)
-    if os.path.lexists(source) and rename(-100, source.encode(), -100, goal.encode(), 2 if both else 1):
-        sys.exit(f"{now} cannot change places: {os.strerror(ctypes.get_errno())}")
-"""
 
 
 class _OfSnapshot(Step):
@@ -123,7 +68,7 @@ class _OfSnapshot(Step):
     name: str
 
     def _provider(self) -> SnapshotProvider:
-        return PROVIDERS[self.provider]
+        return provider(self.provider)
 
 
 class TakeSnapshot(_OfSnapshot):
@@ -144,14 +89,15 @@ class TakeSnapshot(_OfSnapshot):
     def apply(self) -> Command:
         """Write down what runs, then take it."""
         return self.on_host(f"""
-{_ON_ROOT}
+{self._on_root()}
 install -d -m 700 {self.directory}
 {_RUNNING} > {self.directory}/running
 rm -rf {self.directory}/libvirt
 if [ -d {_RECORDS} ]; then cp -a {_RECORDS} {self.directory}/libvirt; fi
 rm -f {self.directory}/identity
+{"" if self._provider().atomic else _STAND_STILL}
 {self._provider().take(self.name)}
-sync -f /
+sync
 {self._provider().identify(self.name)} > {self.directory}/identity
 """)
 
@@ -180,15 +126,17 @@ test -e {self.directory}/running
         return self.on_host(f"""
 {self._provider().show(self.name)}
 test -e {self.directory}/running
-{_ON_ROOT}
-{_COPY}
-{_RUNNING} | grep -vxFf {self.directory}/running > {STAGE}/stop || true
-systemctl stop $(cat {STAGE}/stop) mariadb rabbitmq-server epmd libvirtd 2> /dev/null || true
-{_COPY_LIVING}
+{self._on_root()}
+{PLACES}
+places stage / "$tree" {words(SYSTEM)}
+echo 'a copy of the system as it was stands ready'
+{_RUNNING} | grep -vxFf {self.directory}/running > {self.directory}/stop || true
+systemctl stop $(cat {self.directory}/stop) {words(STATEFUL)} epmd libvirtd 2> /dev/null || true
+places follow / "" {words(LIVING)}
 {self._saved_flows()}
-python3 -c {quote(_CHANGE_PLACES)} {STAGE} {words(SYSTEM)}
+places exchange / "" {words(SYSTEM)}
 echo 'the system as it was is in its place'
-{_BRING_LOOSE}
+{self._bring_loose()}
 systemctl daemon-reexec
 {self._adoption()}
 while read -r unit; do
@@ -196,16 +144,29 @@ while read -r unit; do
 done < {self.directory}/running
 {self._restored_flows()}
 cmp "$tree/var/lib/dpkg/status" /var/lib/dpkg/status
-rm -rf {STAGE}
+places drop / restore {words(SYSTEM)}
+{_BOOT_LOADER}
 """)
+
+    def _on_root(self) -> str:
+        return "" if self._provider().everywhere else _ON_ROOT
+
+    def _bring_loose(self) -> str:
+        kept = "true" if self._provider().everywhere else '[ "$(stat -c %d "/$path")" = "$(stat -c %d /)" ]'
+        return f"""\
+for path in {words(LOOSE)}; do
+    if [ ! -e "/$path" ] || ! {kept}; then continue; fi
+    if [ -e "$tree/$path" ]; then cp -a "$tree/$path" "/$path"; else rm -f "/$path"; fi
+done"""
 
     def _saved_flows(self) -> str:
         if not self.switch:
             return ""
-        return f"/usr/share/openvswitch/scripts/ovs-save save-flows $(ovs-vsctl list-br) > {STAGE}/flows"
+        save = "/usr/share/openvswitch/scripts/ovs-save save-flows"
+        return f"{save} $(ovs-vsctl list-br) > {self.directory}/flows"
 
     def _restored_flows(self) -> str:
-        return f"systemctl reload openvswitch-switch\nsh -e {STAGE}/flows" if self.switch else ""
+        return f"systemctl reload openvswitch-switch\nsh -e {self.directory}/flows" if self.switch else ""
 
     def _adoption(self) -> str:
         """Return lines that give libvirt its own records again: an older one cannot read a newer one's."""

@@ -129,8 +129,34 @@ SYSTEM_CASES = (
         evidence="2.00 GiB for /.skipstone",
     ),
     Case(
+        hosts.DiskHasRoom,
+        "no room for a copy",
+        host_with(
+            "cmp1",
+            snapshots="copy",
+            installed=2 * GIB,
+            filesystems=(Filesystem(mount="/", size=60 * GIB, free=5 * GIB),),
+        ),
+        where="cmp1",
+        evidence="4.00 GiB for /.skipstone",
+    ),
+    Case(
+        hosts.DiskHasRoom,
+        "no room for a copy of the databases",
+        host_with(
+            "ctl1",
+            snapshots="copy",
+            filesystems=(
+                Filesystem(mount="/", size=60 * GIB, free=40 * GIB),
+                Filesystem(mount="/var/lib/mysql", size=GIB // 2, free=1 << 20),
+            ),
+        ),
+        where="ctl1",
+        evidence="/var/lib/mysql/.skipstone",
+    ),
+    Case(
         hosts.SystemsCanBeKept,
-        "no btrfs",
+        "nothing can keep it",
         host_with("cmp1", snapshots=""),
         WARNING,
         where="small",

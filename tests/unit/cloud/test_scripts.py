@@ -14,14 +14,17 @@ from skipstone.cloud.answer import script
 from skipstone.cloud.host_facts import suites
 from skipstone.cloud.scripts import broker, host
 from skipstone.cloud.scripts.reading import Answer, run
+from skipstone.steps.scripts import places
 
+PROGRAMS = [*Path(host.__file__).parent.glob("*.py"), Path(places.__file__)]
 NAMES = ("host", "database", "broker")
 OLDEST_PYTHON = (3, 9)  # Debian 11's
 
 
-@pytest.mark.parametrize("name", [*NAMES, "reading"])
-def test_scripts_are_written_for_the_oldest_python(name: str) -> None:
-    path = Path(host.__file__).with_name(f"{name}.py")
+@pytest.mark.parametrize(
+    "path", [path for path in PROGRAMS if path.name != "__init__.py"], ids=lambda path: path.stem
+)
+def test_scripts_are_written_for_the_oldest_python(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=OLDEST_PYTHON)
     future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
     assert future, "annotations of later Pythons would be evaluated"
@@ -86,6 +89,47 @@ def test_packages_that_matter_or_are_in_trouble(monkeypatch: pytest.MonkeyPatch)
         "bad": "half-configured",
         "python3-oslo.db": "installed",
     }
+
+
+ON_BTRFS = "/dev/sda2 / btrfs"
+ON_LVM = "/dev/mapper/vg-root / ext4"
+SYSTEM = ["/etc", "/usr"]
+
+
+@pytest.mark.parametrize(
+    ("mounted", "able"),
+    [
+        ([ON_BTRFS], ["btrfs", "copy"]),
+        ([ON_LVM], ["lvm", "copy"]),
+        ([ON_LVM, "/dev/sda1 /boot ext4", "/dev/sda3 /boot/efi vfat"], ["lvm", "copy"]),
+        ([ON_LVM, "/dev/mapper/vg-usr /usr xfs"], ["copy"]),
+        ([ON_BTRFS, "/dev/sdb /usr/local ext4"], []),
+        (["overlay / overlay"], []),
+        ([ON_LVM, "server:/usr /usr nfs4"], []),
+    ],
+)
+def test_who_can_keep_the_system(
+    monkeypatch: pytest.MonkeyPatch, mounted: list[str], able: list[str]
+) -> None:
+    monkeypatch.setattr(host, "mounts", lambda: [line.split() for line in mounted])
+    monkeypatch.setattr(host, "SUBVOLUME", Path("/").stat().st_ino)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(
+        host,
+        "run",
+        printing({"subvolume": "ID 256 gen 9 top level 5 path @/.skipstone/p"}),
+    )
+    monkeypatch.setattr(host, "room_for_snapshot", lambda source: "mapper" in source)
+    assert host.snapshots(SYSTEM) == able
+
+
+@pytest.mark.parametrize(
+    ("told", "room"), [("  0,\n", False), ("  900000000000000,\n", True), ("  0,thin\n", True), ("", False)]
+)
+def test_a_snapshot_of_lvm_must_not_run_full(monkeypatch: pytest.MonkeyPatch, told: str, room: bool) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(host, "run", lambda *_, **__: told)
+    assert host.room_for_snapshot("/dev/mapper/vg-root") is room
 
 
 def test_origins_are_those_of_the_installed_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,4 +66,6 @@ SAMPLES: tuple[Step, ...] = (
     ),
     snapshot.DropSnapshot(**COMMON, provider="btrfs", name="p"),
     snapshot.TakeSnapshot(**COMMON, provider="btrfs", name="p", directory=f"{W}/snapshot", switch=True),
+    snapshot.TakeSnapshot(**COMMON, provider="lvm", name="p", directory=f"{W}/snapshot"),
+    snapshot.TakeSnapshot(**COMMON, provider="copy", name="p", directory=f"{W}/snapshot"),
 )

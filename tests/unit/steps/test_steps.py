@@ -13,8 +13,8 @@ from skipstone.steps.step import Reversibility
 from tests.unit.steps.samples import SAMPLES
 
 SCRIPTS = {
-    f"{type(step).__name__}.{act}": command["script"]
-    for step in SAMPLES
+    f"{type(step).__name__}.{act}.{number}": command["script"]
+    for number, step in enumerate(SAMPLES)
     for act, command in commands_of(step).items()
 }
 

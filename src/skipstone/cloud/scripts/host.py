@@ -30,6 +30,7 @@ GONE = ("not-installed", "config-files")
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
 FLOCK = "hhqqi4x"  # struct flock of fcntl(2), where off_t has 64 bits
 APT_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
+RENAMING = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs")  # where two directories can change places
 SUBVOLUME = 256  # the inode of every btrfs subvolume's root; only whole subvolumes can be snapshotted
 UNIT_FIELDS = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState")
 
@@ -73,19 +74,56 @@ def filesystems() -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda filesystem: str(filesystem["mount"]))
 
 
-def snapshots(paths: list[str]) -> str:
-    """Return what can take a snapshot of the system, if it would hold all of these paths; else nothing."""
-    mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    kinds = [kind for mount, kind in mounts if mount == "/"]
-    root = Path("/").stat()
-    if kinds[-1:] != ["btrfs"] or root.st_ino != SUBVOLUME or not shutil.which("btrfs"):
-        return ""
-    # a mount or a subvolume above a path shows in its device; one below it, in these lists
-    beside = [path for path in map(Path, paths) if path.exists() and path.stat().st_dev != root.st_dev]
+def snapshots(paths: list[str]) -> list[str]:
+    """Return the providers that can keep these paths as they are, the quickest first."""
+    sources, kinds = ({words[1]: words[which] for words in mounts()} for which in (0, 2))
+    there = [path for path in paths if Path(path).exists()]
+    if any(f"{path}/" in place for place in [*kinds, *subvolumes(kinds["/"])] for path in there):
+        return []  # below one of them begins another file system
+    holders = {max((m for m in kinds if within(path, m)), key=len) for path in there}
+    alone = holders == {"/"} and not any(
+        Path(path).stat().st_dev != Path("/").stat().st_dev for path in there
+    )
+    able = {
+        "btrfs": alone
+        and kinds["/"] == "btrfs"
+        and Path("/").stat().st_ino == SUBVOLUME
+        and shutil.which("btrfs"),
+        "lvm": alone and room_for_snapshot(sources["/"]),
+        "copy": all(kinds[holder] in RENAMING for holder in holders),
+    }
+    return [name for name, can in able.items() if can]
+
+
+def mounts() -> list[list[str]]:
+    """Return source, directory and kind of everything mounted, later ones over earlier ones."""
+    return [line.split()[:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
+
+
+def within(path: str, mount: str) -> bool:
+    """Whether a path is a mount point, or below it."""
+    return f"{path}/".startswith(f"{mount.rstrip('/')}/")
+
+
+def subvolumes(kind: str) -> list[str]:
+    """Return the subvolumes of a root of btrfs, as far as one can be asked."""
+    if kind != "btrfs" or not shutil.which("btrfs"):
+        return []
     listed = run("btrfs", "subvolume", "list", "-o", "/").splitlines()
-    below = [f"/{line.split(' path ', 1)[1]}/" for line in listed] + [f"{mount}/" for mount, _ in mounts]
-    inside = [place for place in below for path in paths if f"{path}/" in place]
-    return "" if beside or inside else "btrfs"
+    return [f"/{line.split(' path ', 1)[1]}/" for line in listed]
+
+
+def room_for_snapshot(source: str) -> bool:
+    """Whether a volume's group has room for all that is on it, so that its snapshot cannot run full."""
+    if not shutil.which("lvs"):
+        return False
+    asked = ("lvs", "--nolocking", "--noheadings", "--nosuffix", "--units", "b", "--separator", ",")
+    told = run(*asked, "-o", "vg_free,pool_lv", source, codes=(0, 5)).strip()  # 5: it is no logical volume
+    if not told:
+        return False
+    free, pool = told.split(",")
+    usage = os.statvfs("/")
+    return bool(pool) or int(free) * 9 // 10 >= (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 
 
 def packages(wanted: dict[str, Any]) -> list[dict[str, Any]]:
@@ -99,6 +137,12 @@ def packages(wanted: dict[str, Any]) -> list[dict[str, Any]]:
             status = "hold" if want == "hold" and status == "installed" else status
             found.append({"name": name, "version": version, "source": source, "status": status})
     return found
+
+
+def installed() -> int:
+    """Return the bytes that all installed packages say they take."""
+    sizes = run("dpkg-query", "--show", "--showformat", "${Installed-Size}\n").split()
+    return sum(map(int, sizes)) * 1024
 
 
 def origins(names: list[str]) -> dict[str, str]:
@@ -230,6 +274,7 @@ def main(argument: str) -> None:
     answer.ask("system", system)
     answer.ask("filesystems", filesystems)
     answer.ask("snapshots", lambda: snapshots(wanted["system"]))
+    answer.ask("installed", installed)
     found = answer.ask("packages", lambda: packages(wanted)) or []
     answer.ask("origins", lambda: origins([package["name"] for package in found]))
     answer.ask("units", lambda: units(wanted["units"]))

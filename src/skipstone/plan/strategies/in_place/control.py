@@ -26,24 +26,25 @@ def stop(layout: Layout) -> Stage:
     checked = tuple(step.id for step in checks)
     stops = tuple(_stop(layout, host, needs=checked) for host in layout.controls)
     stopped = tuple(step.id for step in stops)
-    snapshots = [
+    snapshots = (
         take_snapshot(layout, host, step=f"stop.snapshot.{host.name}", needs=stopped, impact=Impact.API_DOWN)
         for host in layout.controls
-    ]
+    )
+    kept = tuple(chain.from_iterable(snapshots))
     names = tuple(name for service in layout.services for name in layout.databases(service))
     size = sum(layout.size(service) for service in layout.services)
     dump = DumpStoppedDatabases(
         id="stop.dump",
         title="Dump every database once more, now that nothing writes",
         host=layout.database.name,
-        needs=stopped,
+        needs=(*stopped, *(step.id for step in kept if step.host == layout.database.name)),
         deadline=600 + seconds_for(size, rate=MIB),
         estimate=seconds_for(size),
         impact=Impact.API_DOWN,
         directory=f"{layout.directory}/databases/stopped",
         databases=names,
     )
-    steps = (*checks, *stops, *chain.from_iterable(snapshots), dump)
+    steps = (*checks, *stops, *kept, dump)
     return Stage(name="stop", title="Stop the control plane", steps=steps)
 
 

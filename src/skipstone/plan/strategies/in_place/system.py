@@ -2,9 +2,14 @@
 
 from skipstone.cloud.model import Host
 from skipstone.plan.strategies.in_place.layout import HELD_UNITS, Layout
+from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
 from skipstone.steps.packages import UpgradePackages
+from skipstone.steps.providers import provider
 from skipstone.steps.snapshot import TakeSnapshot
 from skipstone.steps.step import Impact, Reversibility
+
+COPY_RATE = 50 * MIB
+"""Bytes a second that small files are copied at."""
 
 
 def has_switch(host: Host) -> bool:
@@ -23,14 +28,16 @@ def take_snapshot(
     """Return the step that keeps a host's system as it is; none where nothing can take snapshots there."""
     if not host.snapshots:
         return ()
+    data = sum(map(layout.size, layout.services)) if host == layout.database else 0
+    size = 0 if provider(host.snapshots).atomic else (host.installed or 0) + data
     return (
         TakeSnapshot(
             id=step,
             title=f"Keep the system of {host.name} as it is, in a snapshot",
             host=host.name,
             needs=needs,
-            deadline=300,
-            estimate=3,
+            deadline=300 + seconds_for(size, rate=MIB),
+            estimate=seconds_for(size, rate=COPY_RATE, least=3),
             impact=impact,
             provider=host.snapshots,
             name=layout.id,
