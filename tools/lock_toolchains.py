@@ -25,9 +25,10 @@ RECIPES = Path(__file__).with_name("toolchains.yaml")
 # PyMySQL: the services leave the choice of a driver to the operator. pkg_resources is gone from setuptools 82
 ALWAYS = ("pymysql", "pip", "pbr", "wheel", "setuptools<81")
 # of machine code: where there is no compiler they can only come as wheels
+ONE_WHEEL = ("bcrypt", "cryptography", "pynacl")  # good for every later Python
 COMPILED = (
-    "bcrypt", "cffi", "cryptography", "greenlet", "lxml", "markupsafe", "msgpack", "netifaces", "numpy",
-    "psutil", "pynacl", "pyyaml", "rpds-py", "scrypt", "setproctitle", "simplejson", "yappi", "zstd",
+    "cffi", "greenlet", "lxml", "markupsafe", "msgpack", "netifaces", "numpy", "psutil", "pyyaml", "rpds-py",
+    "scrypt", "setproctitle", "simplejson", "yappi", "zstd",
 )  # fmt: skip
 PLATFORM = "x86_64-manylinux_2_31"
 
@@ -60,7 +61,7 @@ def resolve(release: Release, recipe: dict[str, Any], constraints: Path | None) 
             recipe["python"],
         ]
         argv += ["--python-platform", PLATFORM, "-o", str(made), str(asked), "--overrides", str(overrides)]
-        argv += [word for name in COMPILED for word in ("--only-binary", name)]
+        argv += [word for name in (*ONE_WHEEL, *COMPILED) for word in ("--only-binary", name)]
         argv += ["--constraints", str(constraints)] if constraints else _dated(release, recipe)
         if subprocess.run(argv, check=False).returncode != 0:
             raise SystemExit(f"{release} cannot be locked: correct {RECIPES.name}")
