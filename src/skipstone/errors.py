@@ -11,6 +11,7 @@
     ├── RunLocked          exit 2  another run holds this cloud
     ├── RollbackRefused    exit 2  the run is past its point of no return
     ├── RunStopped         exit 4  the run stopped before its end and needs an operator
+    ├── ToolchainError     exit 4  a release's own commands cannot be had, or are not right
     └── LabError           exit 4  the lab could not be built, started or stopped
 
 The exit code lives on the class, so that ``cli.main`` is the only place that exits.
@@ -96,6 +97,10 @@ class RollbackRefused(SkipstoneError):  # noqa: N818 - reads as what happened
 
 class RunStopped(SkipstoneError):  # noqa: N818 - reads as what happened
     """The run stopped before its end: a step failed, or the operator asked for it."""
+
+
+class ToolchainError(SkipstoneError):
+    """A release's own commands could not be installed, or are not what they should be."""
 
 
 class LabError(SkipstoneError):

@@ -22,12 +22,14 @@ class Settings(BaseModel):
 
     ``state_dir`` holds the runs and the clouds' locks: keep it on a disk of the operator's machine, not in
     the cloud that is upgraded. ``database_url`` (SQLAlchemy's) is the engine's database where it is not a
-    file beside the journal. ``steps_at_once`` bounds the steps of a stage that run at the same time.
+    file beside the journal. ``cache_dir`` holds what can be made again: releases' own commands.
+    ``steps_at_once`` bounds the steps of a stage that run at the same time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state_dir: Path
+    cache_dir: Path
     database_url: str | None = None
     steps_at_once: int = Field(50, ge=1)
 
@@ -43,6 +45,11 @@ class Settings(BaseModel):
         return self.state_dir / "runs"
 
     @property
+    def toolchains(self) -> Path:
+        """Where releases' own commands are."""
+        return self.cache_dir / "toolchains"
+
+    @property
     def locks(self) -> Path:
         """Where the clouds' locks are."""
         return self.state_dir / "clouds"
@@ -54,12 +61,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(environ.get("HOME") or Path.home())
     path = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "skipstone" / "settings.yaml"
     state = Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "skipstone"
+    cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "skipstone"
     given = {
         name: environ[PREFIX + name.upper()]
         for name in Settings.model_fields
         if environ.get(PREFIX + name.upper())
     }
-    values = {"state_dir": state} | _read(path) | given
+    values = {"state_dir": state, "cache_dir": cache} | _read(path) | given
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

@@ -134,7 +134,8 @@ def test_a_target_that_is_not_newer(tried: Try) -> None:
 def test_data_that_the_next_release_breaks_on_keep_it_from_being_tried(tmp_path: Path) -> None:
     (tmp_path / "dumps").mkdir()
     (tmp_path / "dumps" / "cinder.sql").write_text(
-        "CREATE TABLE `volumes` (id int, use_quota bool, deleted bool);\nCREATE TABLE `volume_types` (id int);\n"
+        "CREATE TABLE `volumes` (id int, use_quota bool, deleted bool);\n"
+        "CREATE TABLE `volume_types` (id int);\n"
         "CREATE TABLE `snapshots` (id int, use_quota bool, deleted bool);\n"
         "INSERT INTO `volumes` VALUES (1, NULL, 0),(2, NULL, 0),(3, 1, 0);\n"
         "CREATE TABLE `alembic_version` (version_num varchar(32));\n"

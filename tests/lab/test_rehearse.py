@@ -23,7 +23,7 @@ def dumps(lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_every_service_arrives_with_its_own_releases_code(lab: LabCloud, dumps: Path, tmp_path: Path) -> None:
+def test_every_service_arrives_with_its_own_releases_code(lab: LabCloud, dumps: Path) -> None:
     before = lab.skipstone("rehearse", "--dumps", dumps, "--from", "zed", "--to", "2025.1", "--json")
     report = json.loads(before.stdout)
     assert report["passed"]

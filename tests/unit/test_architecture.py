@@ -13,12 +13,12 @@ ROOT = Path(skipstone.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "catalog": set(),
     "cloud": {"catalog"},
+    "toolchain": {"catalog"},
     "checks": {"catalog", "cloud"},
     "steps": {"catalog", "cloud"},
     "plan": {"catalog", "cloud", "checks", "steps"},
     "run": {"catalog", "cloud", "checks", "steps", "plan"},
     "impact": {"catalog", "cloud", "checks", "steps", "plan", "run"},
-    "toolchain": {"catalog"},
     "rehearsal": {"catalog", "toolchain"},
     "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal"},
     "lab": set(),
@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
         *("toolchain", "rehearsal"),
     },
 }
-FREE = {"errors", "settings", "apart", "__version__"}
+FREE = {"errors", "settings", "apart", "archives", "__version__"}
 
 
 def imported(path: Path) -> set[str]:

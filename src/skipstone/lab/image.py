@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from skipstone.archives import Archive, for_suite, machine_apt_settings, machine_archives, machine_suite
 from skipstone.errors import LabError
 from skipstone.lab.cgroup import Cgroup
 from skipstone.lab.program import run, tail
-from skipstone.lab.sources import Archive, for_suite, machine_apt_settings, machine_archives, machine_suite
 
 BUILD_SECONDS = 1800
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -1,8 +1,8 @@
+from skipstone.archives import Archive
 from skipstone.lab import keys
 from skipstone.lab.configuration import Configuration
 from skipstone.lab.image import Recipe
 from skipstone.lab.release import load_release, parse_without
-from skipstone.lab.sources import Archive
 from skipstone.lab.topology import load_topology
 
 ARCHIVE = Archive(uri="http://mirror.example/debian", suite="bookworm", components=("main",))

@@ -53,14 +53,14 @@ def test_databases_of_the_server_itself_are_left_out() -> None:
 )
 def test_statements_that_act_elsewhere_are_left_out_and_counted(statement: str) -> None:
     statements, sql = passed(f"{statement}\nINSERT INTO `t` VALUES (1);\n")
-    assert sql == "INSERT INTO `t` VALUES (1);\n"
+    assert sql == "USE `nova`;\nINSERT INTO `t` VALUES (1);\n"
     assert sum(statements.left_out.values()) == 1
 
 
 def test_rows_that_only_speak_of_such_statements_pass() -> None:
     text = "INSERT INTO `t` VALUES\n('GRANT ALL'),\n('CREATE USER x;');\n"
     _, sql = passed(text)
-    assert sql == text
+    assert sql == "USE `nova`;\n" + text
 
 
 def test_whoever_made_a_trigger_is_not_asked_for() -> None:

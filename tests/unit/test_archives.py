@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from skipstone.errors import InputError
-from skipstone.lab.sources import (
+from skipstone.archives import (
     CARRIED,
     Archive,
     for_suite,
@@ -12,6 +11,7 @@ from skipstone.lab.sources import (
     parse_list,
     parse_stanzas,
 )
+from skipstone.errors import InputError
 
 STANZAS = """\
 Types: deb deb-src

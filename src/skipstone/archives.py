@@ -1,16 +1,17 @@
 """Debian sources of this machine, and the same for another suite.
 
-The lab knows no mirror: hosts get the archives this machine itself uses, with the suite replaced.
+Skipstone knows no mirror: whatever is made of Debian's packages comes from the archives that this machine
+itself uses, with the suite replaced.
 """
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from skipstone.errors import InputError
-from skipstone.lab.program import run
 
 APT = Path("/etc/apt")
 DEBIAN_KEYRINGS = "/usr/share/keyrings/debian-archive"
@@ -111,18 +112,18 @@ def machine_suite(os_release: Path = Path("/etc/os-release")) -> str:
     fields = dict(line.split("=", 1) for line in os_release.read_text().splitlines() if "=" in line)
     if fields.get("ID", "").strip('"') != "debian" or "VERSION_CODENAME" not in fields:
         raise InputError(
-            "the lab runs on Debian",
+            "this machine is not a Debian, so it has no archives of Debian's suites",
             where=str(os_release),
             evidence=fields.get("PRETTY_NAME", ""),
-            remedy="use a Debian 12 machine",
+            remedy="use a Debian 12 or 13 machine",
         )
     return fields["VERSION_CODENAME"].strip('"')
 
 
 def machine_apt_settings() -> str:
     """Return the apt settings of this machine that its archives may need, as apt.conf text."""
-    lines = run("apt-config", "dump").splitlines()
-    return "".join(f"{line}\n" for line in lines if CARRIED.match(line))
+    done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True, timeout=60)
+    return "".join(f"{line}\n" for line in done.stdout.splitlines() if CARRIED.match(line))
 
 
 def _fields(stanza: str) -> dict[str, str]:
