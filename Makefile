@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install lock format check test test-daemons test-lab faults demo bench clean
+.PHONY: help install lock format check test test-daemons test-machine test-lab faults demo bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,11 +32,15 @@ check: install  ## format, lint, types, unit tests: under a minute
 	mypy
 	pytest -q -n 3 --dist worksteal tests/unit tests/plans
 
-test: check test-daemons test-lab  ## all tests: also on real daemons and on a real cloud, about an hour (as root)
+test: check test-daemons test-machine test-lab  ## all tests: also on real daemons and on a real cloud, about an hour (as root)
 
 test-daemons: install  ## tests with MariaDB, sshd and kill -9, four minutes (as root)
 	tools/prepare-machine tests
 	pytest -q tests/database tests/faults
+
+test-machine: install  ## tests on a virtual machine with GRUB, /boot and LVM (as root)
+	tools/prepare-machine machine
+	pytest -v tests/machine
 
 test-lab: install  ## tests on a real cloud in the lab, the upgrade last, most of an hour (as root)
 	tools/prepare-machine lab
