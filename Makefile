@@ -42,7 +42,7 @@ test-toolchain: install  ## tests that build releases' commands from the package
 	tools/prepare-machine tests
 	pytest -v tests/toolchain
 
-test-machine: install  ## tests on a virtual machine with GRUB, /boot and LVM (as root)
+test-machine: install  ## a real server with GRUB, /boot and LVM, upgraded and brought back, an hour without KVM (as root)
 	tools/prepare-machine machine
 	pytest -v tests/machine
 

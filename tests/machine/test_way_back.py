@@ -11,7 +11,6 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
-from pydantic import JsonValue
 
 from skipstone.cloud.answer import script
 from skipstone.cloud.command import Command
@@ -77,12 +76,12 @@ def upgraded(disk: Disk, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
 
 def able(server: Server) -> list[str]:
     """Return what discovery says can keep the server's system."""
-    asked: dict[str, JsonValue] = {
+    asked = {
         **{name: [] for name in ("sources", "packages", "units", "files", "skip", "hidden")},
         "limit": 0,
         "system": [f"/{path}" for path in SYSTEM],
     }
-    said = server.run(f"sh -c {quote(script('host', asked))}")
+    said = server.run(f"sh -c {quote(script('host', json.loads(json.dumps(asked))))}")
     found: list[str] = json.loads(said)["snapshots"]
     return found
 
