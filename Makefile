@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install lock format check test test-daemons test-toolchain test-lab faults demo bench clean
+.PHONY: help install lock format check test test-daemons test-toolchain test-machine test-lab faults demo bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -42,6 +42,10 @@ test-toolchain: install  ## tests that build releases' commands from the package
 	tools/prepare-machine tests
 	pytest -v tests/toolchain
 
+test-machine: install  ## a real server with GRUB, /boot and LVM, upgraded and brought back, an hour without KVM (as root)
+	tools/prepare-machine machine
+	pytest -v tests/machine
+
 test-lab: install  ## tests on a real cloud in the lab, the upgrade last, most of an hour (as root)
 	tools/prepare-machine lab
 	pytest -v tests/lab
@@ -52,6 +56,8 @@ faults: install  ## the fault matrix, on a fast rig and in the lab, into docs/re
 	rm -f out/faults.jsonl
 	mkdir -p out
 	pytest -q --junitxml=out/faults.xml tests/faults
+	tools/prepare-machine machine
+	pytest -v tests/machine
 	pytest -v tests/matrix
 	python tools/faults_table.py
 

@@ -182,7 +182,7 @@ def test_packages_are_those_of_the_target(fresh_lab: LabCloud, host: str, packag
 )
 @pytest.mark.usefixtures("upgraded")
 def test_schema_heads_are_those_of_the_target(fresh_lab: LabCloud, database: str, heads: set[str]) -> None:
-    query = f"select version_num from {database}.alembic_version"  # noqa: S608 - names of this test
+    query = f"select version_num from {database}.alembic_version"
     found = fresh_lab.on("ctl1", f"mariadb -NBe '{query}'")
     assert set(found.split()) == heads
 

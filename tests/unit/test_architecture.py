@@ -19,9 +19,13 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"catalog", "cloud", "checks", "steps"},
     "run": {"catalog", "cloud", "checks", "steps", "plan"},
     "impact": {"catalog", "cloud", "checks", "steps", "plan", "run"},
-    "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact"},
+    "rehearsal": {"catalog", "toolchain"},
+    "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal"},
     "lab": set(),
-    "cli": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "views", "lab", "toolchain"},
+    "cli": {
+        *("catalog", "cloud", "checks", "steps", "plan", "run", "impact", "views", "lab"),
+        *("toolchain", "rehearsal"),
+    },
 }
 FREE = {"errors", "settings", "apart", "archives", "__version__"}
 

@@ -119,11 +119,13 @@ class ServiceDatabase(Entry):
 
     ``schema`` is the key of its heads in the release files (nova_cell0 has nova's). ``connection`` is
     ``section/option`` of the configuration; None where the URL is kept elsewhere (``note`` says where).
-    ``soft_deleted`` are the tables in which deleted rows pile up.
+    ``known_by`` are tables that tell it from every other service's, whatever it is called. ``soft_deleted``
+    are the tables in which deleted rows pile up.
     """
 
     name: str
     schema_: Annotated[str, Field(alias="schema")]
+    known_by: tuple[str, ...]
     connection: str | None
     soft_deleted: tuple[str, ...] = ()
     note: str = ""

@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Write the plan of an upgrade, to be reviewed."),
     "runbook": ("plan", "Print a plan as a runbook that a person can follow by hand."),
     "renew": ("plan", "Show how this version of Skipstone changes the commands of a plan."),
+    "rehearse": ("rehearse", "Try an upgrade of the databases on copies of them."),
     "apply": ("apply", "Carry out a plan; continues where an earlier apply stopped."),
     "resume": ("apply", "Go on with a run, whatever stopped it."),
     "approve": ("decide", "Approve the gate that a run waits at."),

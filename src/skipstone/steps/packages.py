@@ -26,7 +26,7 @@ KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o
 _LOCK_PATIENCE = 120
 """Seconds to wait for another holder of dpkg's lock."""
 
-# dpkg gives up at once where apt waits. What it cannot configure is left to `apt-get --fix-broken`, which also
+# dpkg gives up at once where apt waits. What it cannot configure is left to `apt-get --fix-broken`, which
 # unpacks anew what a reboot has cut off while it was unpacked (reinst-required)
 _CONFIGURE = f"""\
 limit=$(($(date +%s) + {_LOCK_PATIENCE}))

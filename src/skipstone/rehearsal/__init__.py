@@ -1,0 +1,1 @@
+"""An upgrade of databases tried on copies of them, with each release's own code; the cloud is not touched."""

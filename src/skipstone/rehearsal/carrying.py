@@ -1,0 +1,152 @@
+"""Carrying one service's databases from stop to stop: guards, commands, heads; up to the first failure."""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skipstone.catalog import Catalog, Outcome, Release
+from skipstone.catalog.service import Blocker
+from skipstone.errors import SkipstoneError
+from skipstone.rehearsal.databases import LoadedDatabase, heads, schema_of, tables_of
+from skipstone.rehearsal.fastforward import Move, Stop
+from skipstone.rehearsal.report import Ended
+from skipstone.rehearsal.server import PrivateServer
+from skipstone.toolchain.toolchain import Toolchain
+
+ROUNDS = 100
+"""How often online data migrations may say that they want to be run again."""
+
+KEPT = 4000
+"""Characters of a command's output that are kept, from its end."""
+
+
+@dataclass(frozen=True)
+class MoveDone:
+    """One command that was run: when it began (seconds after the rehearsal's beginning), how long it took."""
+
+    move: Move
+    began: float
+    seconds: float
+    rounds: int
+    code: int
+    outcome: Outcome
+    output: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Rows that a release's code would refuse, break on or damage."""
+
+    blocker: Blocker
+    rows: int
+
+
+@dataclass(frozen=True)
+class StopDone:
+    """One stop that was made, or tried; ``found`` are the heads afterwards, per database."""
+
+    stop: Stop
+    ended: Ended
+    moves: tuple[MoveDone, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What all services' databases are carried with; ``prefix`` cuts a command off from every network."""
+
+    server: PrivateServer
+    catalog: Catalog
+    toolchains: Mapping[Release, Toolchain]
+    configurations: Mapping[str, Path]
+    databases: tuple[LoadedDatabase, ...]
+    prefix: tuple[str, ...]
+    began: float
+    told: Callable[[Move], None]
+
+    def carry(self, chain: Sequence[Stop]) -> tuple[StopDone, ...]:
+        """Make the stops of one service, up to the first that does not end well."""
+        made: list[StopDone] = []
+        for stop in chain:
+            made.append(self._make(stop))
+            if made[-1].ended is not Ended.DONE:
+                break
+        return tuple(made)
+
+    def _make(self, stop: Stop) -> StopDone:
+        troubles = tuple(trouble for trouble in map(self._look, stop.guards) if trouble.rows)
+        if troubles:
+            return StopDone(stop, Ended.GUARDED, troubles=troubles)
+        done: list[MoveDone] = []
+        for move in stop.moves:
+            self.told(move)
+            done.append(self._run(move))
+            if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
+                return StopDone(stop, Ended.FAILED, tuple(done), found=self._heads(stop))
+        found = self._heads(stop)
+        arrived = not stop.synced or all(self._is_head(stop, name, now) for name, now in found.items())
+        return StopDone(stop, Ended.DONE if arrived else Ended.OTHER_HEADS, tuple(done), found=found)
+
+    def _look(self, blocker: Blocker) -> Trouble:
+        names = [one.name for one in self.databases if one.known_as == blocker.database]
+        return Trouble(blocker, sum(self._offending(name, blocker.query or "") for name in names))
+
+    def _offending(self, name: str, query: str) -> int:
+        try:
+            rows = self.server.query(f"USE `{name}`; {query}")
+        except SkipstoneError as error:
+            # no such column, no such table: a schema that has not what is asked about
+            if not re.search(r"ERROR (1054|1146) ", error.evidence):
+                raise
+            return 0
+        return int(rows[0][0]) if rows and rows[0][0] != "NULL" else 0
+
+    def _run(self, move: Move) -> MoveDone:
+        began, rounds = time.monotonic(), 0
+        outcome, code, output = Outcome.RERUN, 0, ""
+        while outcome is Outcome.RERUN and rounds < ROUNDS:
+            rounds += 1
+            code, output = self._once(move)
+            outcome = move.invocation.outcome(code)
+        seconds = time.monotonic() - began
+        return MoveDone(move, began - self.began, seconds, rounds, code, outcome, output[-KEPT:])
+
+    def _once(self, move: Move) -> tuple[int, str]:
+        configuration = self.configurations[move.service]
+        argv = move.invocation.argv([str(configuration)])
+        program = self.toolchains[move.release].command(
+            move.service, argv, directories=(configuration.parent, self.server.directory)
+        )
+        done = subprocess.run(
+            (*self.prefix, *program.argv),
+            env={**_environment(configuration.parent), **program.environment},
+            cwd=configuration.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def _heads(self, stop: Stop) -> dict[str, tuple[str, ...]]:
+        return {
+            one.name: heads(self.server, one.name, tables_of(self.server, one.name))
+            for one in self.databases
+            if one.service == stop.service
+        }
+
+    def _is_head(self, stop: Stop, name: str, now: tuple[str, ...]) -> bool:
+        known_as = next(one.known_as for one in self.databases if one.name == name)
+        schema = stop.release.services[stop.service].schema_
+        return schema.is_head(schema_of(self.catalog, known_as), now)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return the variables of a command: no proxy and no credentials of the operator's."""
+    return {"HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", "TZ": "UTC"}

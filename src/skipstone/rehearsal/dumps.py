@@ -1,0 +1,130 @@
+"""Which files of a directory are dumps, and how they are read."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from skipstone.errors import InputError
+
+READERS: dict[str, tuple[str, ...]] = {
+    ".sql": ("cat",),
+    ".gz": ("gzip", "--decompress", "--stdout"),
+    ".zst": ("zstd", "--decompress", "--stdout", "--quiet"),
+}
+"""Ending of a dump's name -> what reads it."""
+
+MYDUMPER = "metadata"
+"""The file that marks a directory of mydumper's."""
+
+
+@dataclass(frozen=True)
+class Dump:
+    """SQL of one or more databases: one file, or those of mydumper for one database, in the order to be read.
+
+    ``name`` is the database's where the SQL names none.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+
+    @property
+    def where(self) -> str:
+        """The file, or the directory of several."""
+        return str(self.files[0] if len(self.files) == 1 else self.files[0].parent)
+
+    @property
+    def size(self) -> int:
+        """Bytes as they lie on the disk."""
+        return sum(file.stat().st_size for file in self.files)
+
+
+def find_dumps(directory: Path) -> tuple[Dump, ...]:
+    """Return the dumps of a directory, the largest first; raise InputError where there are none.
+
+    A dump is a file that ends in ``.sql``, ``.sql.gz`` or ``.sql.zst``, or what mydumper wrote: here, or one
+    directory below.
+    """
+    if not directory.is_dir():
+        raise InputError("there is no such directory of dumps", where=str(directory))
+    found = list(_dumps_in(directory))
+    for below in sorted(path for path in directory.iterdir() if path.is_dir()):
+        found += _dumps_in(below)
+    if not found:
+        names = sorted(path.name for path in directory.iterdir())
+        raise InputError(
+            "no dumps are here",
+            where=str(directory),
+            evidence=f"its files: {', '.join(names[:10]) or 'none'}",
+            remedy="make one of each: mariadb-dump --single-transaction --databases NAME > NAME.sql",
+        )
+    return tuple(sorted(found, key=lambda dump: dump.size, reverse=True))
+
+
+def _dumps_in(directory: Path) -> Iterator[Dump]:
+    files = sorted(
+        path for path in directory.iterdir() if path.is_file() and _reader(path) and _stem(path) != path.name
+    )
+    if not (directory / MYDUMPER).exists():
+        yield from (Dump(_stem(path), (path,)) for path in files)
+        return
+    # NAME-schema-create.sql, NAME.TABLE-schema.sql, NAME.TABLE.00000.sql, NAME.TABLE-schema-triggers.sql
+    names = dict.fromkeys(_stem(path).partition(".")[0].removesuffix("-schema-create") for path in files)
+    for name in names:
+        own = [path for path in files if _stem(path).partition(".")[0] in (name, f"{name}-schema-create")]
+        yield Dump(name, tuple(sorted(own, key=_rank)))
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    stem = _stem(path)
+    late = ("-schema-triggers", "-schema-view", "-schema-post")
+    order = (
+        3
+        if stem.endswith(late)
+        else 0
+        if stem.endswith("-schema-create")
+        else 1
+        if stem.endswith("-schema")
+        else 2
+    )
+    return order, stem
+
+
+def _stem(path: Path) -> str:
+    """Return a dump's name without the endings of its form."""
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    return name.removesuffix(".sql") if name.endswith(".sql") else path.name
+
+
+def _reader(path: Path) -> tuple[str, ...]:
+    return READERS.get(path.suffix, ())
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[IO[bytes]]:
+    """Give a dump's SQL, decompressed; raise InputError at the end where the file is not whole."""
+    reader = _reader(path)
+    if not shutil.which(reader[0]):
+        raise InputError(f"there is no {reader[0]} on this machine", where=str(path), remedy="install it")
+    process = subprocess.Popen((*reader, str(path)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None  # noqa: S101 - for the type checker: asked for above
+    assert process.stderr is not None  # noqa: S101 - as above
+    try:
+        yield process.stdout
+        rest = process.stdout.read(1)
+        said = process.stderr.read().decode(errors="replace").strip()
+        if process.wait() and not rest:
+            raise InputError(
+                "the dump cannot be read to its end",
+                where=str(path),
+                evidence=said,
+                remedy="copy it here again, or make it anew",
+            )
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()

@@ -1,0 +1,212 @@
+"""An upgrade of databases, tried on copies of them: load, look whose they are, carry, compare."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skipstone.catalog import Catalog, Release
+from skipstone.catalog.route import Route, find_route
+from skipstone.errors import InputError
+from skipstone.rehearsal.carrying import StopDone, Workshop
+from skipstone.rehearsal.configuration import write_configuration
+from skipstone.rehearsal.counting import count
+from skipstone.rehearsal.databases import (
+    LoadedDatabase,
+    identify,
+    redirect_cells,
+    release_of,
+    schema_of,
+)
+from skipstone.rehearsal.dumps import Dump, find_dumps
+from skipstone.rehearsal.fastforward import Move, Stop, releases, stops
+from skipstone.rehearsal.isolation import isolate
+from skipstone.rehearsal.loading import Loaded, load_all
+from skipstone.rehearsal.report import Phase, RehearsalReport
+from skipstone.rehearsal.reporting import dump_report, service_report
+from skipstone.rehearsal.server import PrivateServer
+from skipstone.toolchain.toolchain import Toolchain
+
+LOADS_AT_ONCE = 4
+"""Dumps that are loaded side by side: the server's work, not ours, is the limit."""
+
+
+class Watcher:
+    """Is told how a rehearsal goes on; this one looks away."""
+
+    def phase(self, phase: Phase, total: int = 0) -> None:
+        """Hear that a phase begins, and how much there is to do: bytes of dumps, toolchains, or commands."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Hear how much more of the phase is done."""
+
+    def move(self, move: Move) -> None:
+        """Hear which command begins."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What shall be rehearsed; ``source`` is what the operator believes, None leaves it to the schemas.
+
+    ``directory`` holds the server's files, ``program`` is its mariadbd: None is the machine's own.
+    """
+
+    dumps: Path
+    target: Release
+    source: Release | None = None
+    every_release: bool = False
+    isolated: bool = True
+    directory: Path | None = None
+    program: Path | None = None
+
+
+@dataclass
+class _Clock:
+    watcher: Watcher
+    began: float = field(default_factory=time.monotonic)
+    phases: dict[Phase, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, phase: Phase, total: int = 0) -> Iterator[None]:
+        self.watcher.phase(phase, total)
+        began = time.monotonic()
+        yield
+        self.phases[phase] = self.phases.get(phase, 0.0) + time.monotonic() - began
+
+
+def rehearse(
+    catalog: Catalog, wish: Wish, toolchain: Callable[[Release], Toolchain], watcher: Watcher | None = None
+) -> RehearsalReport:
+    """Carry the databases of a directory of dumps to a release, on a server of our own.
+
+    Raise InputError where the dumps cannot be used, or contradict ``wish.source``, or isolation is wished and
+    impossible. What the releases' code makes of the data is never an error: it is in the report.
+    """
+    clock = _Clock(watcher or Watcher())
+    prefix = isolate() if wish.isolated else ()
+    dumps = find_dumps(wish.dumps)
+    with ExitStack() as stack:
+        with clock.phase(Phase.SERVER):
+            server = stack.enter_context(PrivateServer(wish.directory, wish.program))
+        loaded = _load(server, dumps, clock)
+        tables = {content.name: content.tables for one in loaded for content in one.contents}
+        databases, nobodys = identify(server, catalog, tables)
+        route = _route(catalog, wish, databases)
+        chains = stops(catalog, route)
+        toolchains = _toolchains(chains, toolchain, clock)
+        redirect_cells(server, databases)
+        with clock.phase(Phase.COUNT):
+            before = count(server, databases)
+        workshop = Workshop(
+            server=server,
+            catalog=catalog,
+            toolchains=toolchains,
+            configurations=_configurations(server, catalog, databases),
+            databases=databases,
+            prefix=prefix,
+            began=clock.began,
+            told=clock.watcher.move,
+        )
+        made = _carry(workshop, chains, clock)
+        with clock.phase(Phase.COUNT):
+            after = count(server, databases)
+        return RehearsalReport(
+            source=route.source.version,
+            target=route.target.version,
+            server=server.query("SELECT version()")[0][0],
+            isolated=wish.isolated,
+            dumps=tuple(map(dump_report, loaded)),
+            nobodys=nobodys,
+            services=tuple(
+                service_report(catalog, chains[name], made[name], _own(databases, name), (before, after))
+                for name in chains
+            ),
+            phases=clock.phases,
+        )
+
+
+def _load(server: PrivateServer, dumps: tuple[Dump, ...], clock: _Clock) -> tuple[Loaded, ...]:
+    with clock.phase(Phase.LOAD, sum(dump.size for dump in dumps)):
+        return load_all(server, dumps, at_once=LOADS_AT_ONCE, progress=clock.watcher.advance)
+
+
+def _route(catalog: Catalog, wish: Wish, databases: tuple[LoadedDatabase, ...]) -> Route:
+    if not databases:
+        raise InputError(
+            "none of these dumps is a database of a service that Skipstone knows",
+            where=str(wish.dumps),
+            remedy=f"the services are: {', '.join(service.name for service in catalog.services)}",
+        )
+    services = sorted({one.service for one in databases})
+    source = _source(catalog, wish, databases)
+    return find_route(catalog, source, wish.target, services, every_release=wish.every_release)
+
+
+def _source(catalog: Catalog, wish: Wish, databases: tuple[LoadedDatabase, ...]) -> Release:
+    """Return the release that the schemas are of; contradict an operator who believes another."""
+    possible = release_of(catalog, databases)
+    if not possible:
+        raise InputError(
+            "the databases are not all of one release",
+            where=str(wish.dumps),
+            evidence="\n".join(_standing(catalog, one) for one in databases),
+            remedy="finish the upgrade that they are in the middle of, with the code it was begun with,"
+            " or dump all of them at the same time",
+        )
+    if wish.source is None or wish.source in possible:
+        return wish.source or possible[-1]
+    raise InputError(
+        f"these databases are not of {wish.source.title}, but of {_titles(possible)}",
+        where=str(wish.dumps),
+        evidence="\n".join(_standing(catalog, one) for one in databases),
+        remedy=f"leave out --from, or give --from {possible[-1].codename}",
+    )
+
+
+def _standing(catalog: Catalog, one: LoadedDatabase) -> str:
+    found = catalog.releases_at(schema_of(catalog, one.known_as), one.heads)
+    return f"{one.name}: {', '.join(one.heads) or 'no version table'}: {_titles(found)}"
+
+
+def _titles(found: tuple[Release, ...]) -> str:
+    return " or ".join(release.title for release in found) or "no release's final schema"
+
+
+def _toolchains(
+    chains: Mapping[str, tuple[Stop, ...]], toolchain: Callable[[Release], Toolchain], clock: _Clock
+) -> dict[Release, Toolchain]:
+    needed = releases(chains)
+    found: dict[Release, Toolchain] = {}
+    with clock.phase(Phase.TOOLCHAINS, len(needed)):
+        for release in needed:
+            found[release] = toolchain(release)
+            clock.watcher.advance()
+    return found
+
+
+def _configurations(
+    server: PrivateServer, catalog: Catalog, databases: tuple[LoadedDatabase, ...]
+) -> dict[str, Path]:
+    return {
+        name: write_configuration(
+            server, catalog.service(name), _own(databases, name), server.directory / "services" / name
+        )
+        for name in {one.service for one in databases}
+    }
+
+
+def _carry(
+    workshop: Workshop, chains: Mapping[str, tuple[Stop, ...]], clock: _Clock
+) -> dict[str, tuple[StopDone, ...]]:
+    """Carry all services side by side; the one with most rows begins first, for it ends last."""
+    commands = sum(len(stop.moves) for chain in chains.values() for stop in chain)
+    with clock.phase(Phase.CARRY, commands), ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+        running = {name: pool.submit(workshop.carry, chain) for name, chain in chains.items()}
+        return {name: one.result() for name, one in running.items()}
+
+
+def _own(databases: tuple[LoadedDatabase, ...], service: str) -> tuple[LoadedDatabase, ...]:
+    return tuple(one for one in databases if one.service == service)

@@ -1,0 +1,144 @@
+"""What a rehearsal found out, as data: the same object is printed, drawn and written as JSON."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+
+class Ended(StrEnum):
+    """How a stop ended."""
+
+    DONE = "done"
+    GUARDED = "guarded"
+    FAILED = "failed"
+    OTHER_HEADS = "other-heads"
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class DumpReport(_Fact):
+    """One dump: where it lies, its bytes and databases, seconds of loading, and what was left out."""
+
+    where: str
+    size: int
+    databases: tuple[str, ...]
+    seconds: float
+    left_out: dict[str, int]
+
+
+class CommandReport(_Fact):
+    """One command that was run; ``began`` is in seconds since the rehearsal's beginning."""
+
+    command: str
+    began: float
+    seconds: float
+    rounds: int
+    code: int
+    outcome: str
+    output: str
+
+
+class TroubleReport(_Fact):
+    """Rows that the release's code would refuse, break on or damage, and what to do about them first."""
+
+    check: str
+    database: str
+    rows: int
+    effect: str
+    condition: str
+    remedy: str
+    evidence: str
+
+
+class StopReport(_Fact):
+    """One service at one release."""
+
+    release: str
+    title: str
+    ended: Ended
+    commands: tuple[CommandReport, ...]
+    troubles: tuple[TroubleReport, ...]
+    heads: dict[str, tuple[str, ...]]
+    wanted: dict[str, tuple[str, ...]]
+
+    @property
+    def seconds(self) -> float:
+        """Time of its commands."""
+        return sum(command.seconds for command in self.commands)
+
+
+class TableChange(_Fact):
+    """A table whose rows are not as many as before; None is a table that is not there."""
+
+    table: str
+    before: int | None
+    after: int | None
+
+
+class DatabaseReport(_Fact):
+    """One database: its catalog name, heads, bytes and rows as they were, and the tables that changed."""
+
+    name: str
+    known_as: str
+    heads: tuple[str, ...]
+    size: int
+    rows: int
+    changes: tuple[TableChange, ...]
+
+
+class ServiceReport(_Fact):
+    """One service: its databases, and its stops up to the first that did not end well."""
+
+    service: str
+    databases: tuple[DatabaseReport, ...]
+    stops: tuple[StopReport, ...]
+    planned: tuple[str, ...]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def passed(self) -> bool:
+        """Whether it arrived."""
+        return len(self.stops) == len(self.planned) and all(stop.ended is Ended.DONE for stop in self.stops)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def seconds(self) -> float:
+        """Time of its commands, one after the other."""
+        return sum(stop.seconds for stop in self.stops)
+
+
+class Phase(StrEnum):
+    """What a rehearsal does, in order."""
+
+    SERVER = "server"
+    TOOLCHAINS = "toolchains"
+    LOAD = "load"
+    COUNT = "count"
+    CARRY = "carry"
+
+
+class RehearsalReport(_Fact):
+    """The whole of a rehearsal; times are seconds. ``nobodys`` are databases that are no service's."""
+
+    source: str
+    target: str
+    server: str
+    isolated: bool
+    dumps: tuple[DumpReport, ...]
+    nobodys: tuple[str, ...]
+    services: tuple[ServiceReport, ...]
+    phases: dict[Phase, float]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def passed(self) -> bool:
+        """Whether every service arrived."""
+        return all(service.passed for service in self.services)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def migration_seconds(self) -> float:
+        """How long the services' databases took, carried side by side: the outage of the database stage."""
+        return self.phases.get(Phase.CARRY, 0.0)

@@ -1,0 +1,174 @@
+"""A MariaDB of our own: in a directory of its own, behind a socket, on no network."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from skipstone.errors import InputError, SkipstoneError
+
+PREFIX = "skipstone-rehearsal-"
+START_SECONDS = 60
+STOP_SECONDS = 60
+
+# what is lost with the machine may be lost here, and is made from the dumps again
+_FAST = (
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=OFF",
+    "--innodb-buffer-pool-size=512M",
+    "--innodb-log-file-size=256M",
+    "--max-allowed-packet=1G",
+)
+
+
+class PrivateServer:
+    """A database server for one rehearsal; a context that leaves nothing behind.
+
+    ``directory`` (default: the machine's for large temporary files) gets a directory of our own, which goes
+    with the context; what a killed rehearsal has left there is removed first. ``program`` is a mariadbd.
+    Entering raises InputError where there is none, SkipstoneError where it does not start.
+    """
+
+    def __init__(self, directory: Path | None = None, program: Path | None = None) -> None:
+        self._parent = directory or Path(os.environ.get("TMPDIR", "/var/tmp"))  # noqa: S108 - the name is random
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        program = str(self._program or _find("mariadbd"))
+        _sweep(self._parent)
+        self.directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._parent))
+        self._held = _hold(self.directory)
+        try:
+            self._install()
+            self._start(program)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.close(self._held)
+
+    @property
+    def socket(self) -> Path:
+        """The socket that clients of this machine connect to."""
+        return self.directory / "s"
+
+    def client(self, *arguments: str, user: str = "root") -> tuple[str, ...]:
+        """Return the command line of a client."""
+        return ("mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={user}", *arguments)
+
+    def query(self, statement: str) -> list[tuple[str, ...]]:
+        """Return the rows that statements answer, as text; raise SkipstoneError where they fail."""
+        done = subprocess.run(
+            self.client("--batch", "--skip-column-names", "--raw"),
+            input=statement,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SkipstoneError(
+                "the rehearsal's database server refuses", where=statement[:200], evidence=done.stderr.strip()
+            )
+        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+    def url(self, database: str) -> str:
+        """Return what SQLAlchemy connects to a database with."""
+        return f"mysql+pymysql://root@localhost/{database}?charset=utf8mb4&unix_socket={self.socket}"
+
+    def _install(self) -> None:
+        (self.directory / "tmp").mkdir()
+        install = str(_find("mariadb-install-db"))
+        own = ("--auth-root-authentication-method=normal", "--skip-test-db")
+        done = subprocess.run((install, *self._basics(), *own), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SkipstoneError(
+                "no database server could be made for the rehearsal",
+                where=str(self.directory),
+                evidence=(done.stdout + done.stderr)[-600:].strip(),
+                remedy="make room there, or name another directory",
+            )
+
+    def _basics(self) -> Sequence[str]:
+        # as root, mariadbd wants to be told so
+        user = ("--user=root",) if os.geteuid() == 0 else ()
+        own = self.directory
+        return ("--no-defaults", *user, f"--datadir={own / 'data'}", f"--tmpdir={own / 'tmp'}")
+
+    def _start(self, program: str) -> None:
+        log = self.directory / "log"
+        own = (
+            f"--socket={self.socket}",
+            f"--pid-file={self.directory}/pid",
+            "--skip-networking",
+            "--skip-log-bin",
+        )
+        with log.open("wb") as output:
+            # it ends with this process, however that ends
+            self._process = subprocess.Popen(
+                ("setpriv", "--pdeathsig", "KILL", program, *self._basics(), *own, *_FAST),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for us alone: it is stopped in good order
+            )
+        limit = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > limit:
+                raise SkipstoneError(
+                    "the rehearsal's database server does not start",
+                    where=program,
+                    evidence=log.read_text(errors="replace")[-600:].strip(),
+                )
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        ping = ("mariadb-admin", *self.client("ping")[1:])
+        return self.socket.exists() and subprocess.run(ping, capture_output=True, check=False).returncode == 0
+
+
+def _find(program: str) -> str:
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/libexec:/usr/local/sbin"
+    found = shutil.which(program, path=places)
+    if not found:
+        raise InputError(
+            f"there is no {program} on this machine",
+            where="PATH",
+            remedy="install MariaDB (Debian: apt install mariadb-server-core mariadb-client)",
+        )
+    return found
+
+
+def _hold(directory: Path) -> int:
+    descriptor = os.open(directory, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed rehearsals have left: what no process holds."""
+    for left in parent.glob(f"{PREFIX}*"):
+        try:
+            descriptor = _hold(left)
+        except OSError:
+            continue
+        shutil.rmtree(left, ignore_errors=True)
+        os.close(descriptor)

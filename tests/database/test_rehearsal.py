@@ -1,0 +1,225 @@
+"""Dumps on a real MariaDB of their own: loaded, recognised, kept from reaching anything else."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skipstone.catalog import load_catalog
+from skipstone.errors import InputError
+from skipstone.rehearsal.databases import identify, redirect_cells, release_of
+from skipstone.rehearsal.dumps import find_dumps
+from skipstone.rehearsal.isolation import isolate
+from skipstone.rehearsal.loading import Loaded, load_all
+from skipstone.rehearsal.server import PREFIX, PrivateServer
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+HEAD = "/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;\n"
+TAIL = "/*!40111 SET SQL_NOTES=@OLD_SQL_NOTES */;\n"
+SLEEPER = """
+import sys, time
+from pathlib import Path
+from skipstone.rehearsal.server import PrivateServer
+with PrivateServer(Path(sys.argv[1])) as server:
+    print(server.directory, flush=True)
+    time.sleep(99)
+"""
+PRODUCTION = "mysql+pymysql://nova:secret@10.0.0.5"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[PrivateServer]:
+    with PrivateServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def dumps(tmp_path: Path) -> Path:
+    directory = tmp_path / "dumps"
+    directory.mkdir()
+    return directory
+
+
+def dump(directory: Path, name: str, sql: str) -> None:
+    (directory / f"{name}.sql").write_text(HEAD + sql + TAIL)
+
+
+def load(server: PrivateServer, directory: Path) -> tuple[Loaded, ...]:
+    return load_all(server, find_dumps(directory), at_once=2)
+
+
+def tables(loaded: tuple[Loaded, ...]) -> dict[str, list[str]]:
+    return {content.name: content.tables for one in loaded for content in one.contents}
+
+
+def nova(directory: Path) -> None:
+    cells = f"('00000000-0000-0000-0000-000000000000', '{PRODUCTION}/cell_zero?charset=utf8', 'none:///'),"
+    cells += f"('1111', '{PRODUCTION}/nova_prod?charset=utf8', 'rabbit://nova:secret@10.0.0.6/')"
+    main = "CREATE TABLE `instances` (id int);\nCREATE TABLE `block_device_mapping` (id int);\n"
+    version = "CREATE TABLE `alembic_version` (version_num varchar(32));\n"
+    version += "INSERT INTO `alembic_version` VALUES ('{}');\n"
+    dump(
+        directory,
+        "nova_api",
+        "CREATE TABLE `cell_mappings` (uuid varchar(36), database_connection text, transport_url text);\n"
+        f"INSERT INTO `cell_mappings` VALUES {cells};\n"
+        "CREATE TABLE `instance_mappings` (id int);\nCREATE TABLE `resource_providers` (id int);\n"
+        "CREATE TABLE `allocations` (id int);\n" + version.format("b30f573d3377"),
+    )
+    for name in ("nova_prod", "cell_zero"):
+        dump(directory, name, main + version.format("ccb0fa1a2252"))
+
+
+def test_databases_are_recognised_by_their_tables_and_their_release_by_their_heads(
+    server: PrivateServer, dumps: Path
+) -> None:
+    nova(dumps)
+    dump(dumps, "dashboard", "CREATE TABLE `django_session` (id int);\n")
+    found, nobodys = identify(server, load_catalog(), tables(load(server, dumps)))
+    assert {one.name: one.known_as for one in found} == {
+        "nova_api": "nova_api",
+        "nova_prod": "nova",
+        "cell_zero": "nova_cell0",
+    }
+    assert nobodys == ("dashboard",)
+    assert [release.codename for release in release_of(load_catalog(), found)] == ["zed"]
+
+
+def test_cells_lead_nowhere_but_here(server: PrivateServer, dumps: Path) -> None:
+    nova(dumps)
+    found, _ = identify(server, load_catalog(), tables(load(server, dumps)))
+    redirect_cells(server, found)
+    rows = server.query("SELECT database_connection, transport_url FROM nova_api.cell_mappings")
+    assert all("10.0.0" not in " ".join(row) for row in rows)
+    assert {row[0].partition("?")[0].rpartition("/")[2] for row in rows} == {"cell_zero", "nova_prod"}
+
+
+def test_a_cell_whose_dump_is_missing(server: PrivateServer, dumps: Path) -> None:
+    nova(dumps)
+    (dumps / "nova_prod.sql").unlink()
+    found, _ = identify(server, load_catalog(), tables(load(server, dumps)))
+    with pytest.raises(InputError, match="not among the dumps: nova_prod"):
+        redirect_cells(server, found)
+
+
+def test_two_databases_of_one_service(server: PrivateServer, dumps: Path) -> None:
+    for name in ("glance", "glance_old"):
+        dump(dumps, name, "CREATE TABLE `images` (id int);\nCREATE TABLE `image_locations` (id int);\n")
+    with pytest.raises(InputError, match="two databases are those of glance"):
+        identify(server, load_catalog(), tables(load(server, dumps)))
+
+
+def test_a_dump_of_a_whole_server_brings_its_databases_and_not_its_accounts(
+    server: PrivateServer, dumps: Path
+) -> None:
+    dump(
+        dumps,
+        "all",
+        "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `mysql`;\nUSE `mysql`;\n"
+        "DROP TABLE IF EXISTS `global_priv`;\nCREATE TABLE `global_priv` (a int);\n"
+        "CREATE USER `evil`@`%`;\n"
+        "CREATE DATABASE `glance` /*!40100 DEFAULT CHARACTER SET latin1 */;\nUSE `glance`;\n"
+        "CREATE TABLE `images` (id int);\nINSERT INTO `images` VALUES (1),(2);\n",
+    )
+    (loaded,) = load(server, dumps)
+    assert [content.name for content in loaded.contents] == ["glance"]
+    assert loaded.left_out == {"database mysql": 1}
+    assert server.query("SELECT COUNT(*) FROM glance.images") == [("2",)]
+    assert server.query("SELECT COUNT(*) FROM mysql.global_priv WHERE user = 'evil'") == [("0",)]
+    charset = (
+        "SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = 'glance'"
+    )
+    assert server.query(charset) == [("latin1",)]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "SELECT 1; CREATE USER evil;",
+        "INSERT INTO mysql.global_priv VALUES ('%', 'evil', '{}');",
+        "SELECT 1; DROP DATABASE nova_prod;",
+        "SELECT 1 INTO OUTFILE '/var/tmp/skipstone-was-here';",
+    ],
+)
+def test_sql_that_hides_cannot_leave_its_database_either(
+    server: PrivateServer, dumps: Path, hidden: str
+) -> None:
+    """What the filter of lines does not see, the account refuses that the dump is loaded by."""
+    server.query("CREATE DATABASE nova_prod")
+    dump(dumps, "x", f"CREATE TABLE `t` (id int);\n{hidden}\n")
+    with pytest.raises(InputError, match="cannot be loaded") as caught:
+        load(server, dumps)
+    assert "denied" in caught.value.evidence
+    assert ("nova_prod",) in server.query("SHOW DATABASES")
+
+
+def test_the_shell_cannot_be_reached_out_of_a_dump(
+    server: PrivateServer, dumps: Path, tmp_path: Path
+) -> None:
+    marked = tmp_path / "marked"
+    dump(dumps, "x", f"CREATE TABLE `t` (id int);\n\\! touch {marked}\nsystem touch {marked}\n")
+    with pytest.raises(InputError):
+        load(server, dumps)
+    assert not marked.exists()
+
+
+def test_a_cut_off_dump_and_one_that_is_no_sql(server: PrivateServer, dumps: Path) -> None:
+    (dumps / "a.sql").write_text(HEAD + "CREATE TABLE `t` (id int);\n")
+    with pytest.raises(InputError, match="ends before its end") as caught:
+        load(server, dumps)
+    assert "a.t" in caught.value.evidence
+
+
+def test_a_dump_that_the_server_refuses(server: PrivateServer, dumps: Path) -> None:
+    dump(dumps, "x", "CREATE TABLE `t` (id int) COLLATE=utf8mb4_of_the_future;\n")
+    with pytest.raises(InputError, match="cannot be loaded") as caught:
+        load(server, dumps)
+    assert "utf8mb4_of_the_future" in caught.value.evidence
+
+
+def test_a_killed_rehearsal_leaves_no_server_and_the_next_one_no_files(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLEEPER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        left = Path(process.stdout.readline().strip())
+        assert left.name.startswith(PREFIX)
+        process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while _served(left) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _served(left), "the server outlived the rehearsal"
+    with PrivateServer(tmp_path):
+        assert not left.exists()
+
+
+def _served(directory: Path) -> bool:
+    return (
+        subprocess.run(["pgrep", "-f", f"datadir={directory}"], capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def test_nothing_can_be_reached_from_where_the_commands_run(server: PrivateServer) -> None:
+    """Not even a listener of this machine; but the rehearsal's own server can."""
+    connect = "import socket; socket.create_connection(('127.0.0.1', {}), timeout=3)"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        subprocess.run([sys.executable, "-c", connect.format(port)], check=True)
+        cut = subprocess.run(
+            [*isolate(), sys.executable, "-c", connect.format(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert cut.returncode
+    assert "unreachable" in cut.stderr or "Network" in cut.stderr
+    asked = subprocess.run(
+        [*isolate(), *server.client("-NBe", "SELECT 42")], capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.strip() == "42"
