@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from skipstone.catalog import Release
-    from skipstone.rehearsal.rehearsal import Watcher
+    from skipstone.rehearsal.watcher import Watcher
     from skipstone.toolchain.toolchain import Toolchain
 
 

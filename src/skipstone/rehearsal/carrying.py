@@ -1,11 +1,14 @@
 """Carrying one service's databases from stop to stop: guards, commands, heads; up to the first failure."""
 
+import os
 import re
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from skipstone.catalog import Catalog, Outcome, Release
 from skipstone.catalog.service import Blocker
@@ -14,10 +17,14 @@ from skipstone.rehearsal.databases import LoadedDatabase, heads, schema_of, tabl
 from skipstone.rehearsal.fastforward import Move, Stop
 from skipstone.rehearsal.report import Ended
 from skipstone.rehearsal.server import PrivateServer
+from skipstone.rehearsal.watcher import Watcher
 from skipstone.toolchain.toolchain import Toolchain
 
 ROUNDS = 100
 """How often online data migrations may say that they want to be run again."""
+
+LOOK_SECONDS = 0.5
+"""How often is looked whether the rehearsal is stopped."""
 
 KEPT = 4000
 """Characters of a command's output that are kept, from its end."""
@@ -66,12 +73,15 @@ class Workshop:
     databases: tuple[LoadedDatabase, ...]
     prefix: tuple[str, ...]
     began: float
-    told: Callable[[Move], None]
+    watcher: Watcher
+    stopping: Event = field(default_factory=Event)
 
     def carry(self, chain: Sequence[Stop]) -> tuple[StopDone, ...]:
-        """Make the stops of one service, up to the first that does not end well."""
+        """Make the stops of one service, up to the first that does not end well, or until ``stopping``."""
         made: list[StopDone] = []
         for stop in chain:
+            if self.stopping.is_set():
+                break
             made.append(self._make(stop))
             if made[-1].ended is not Ended.DONE:
                 break
@@ -83,8 +93,9 @@ class Workshop:
             return StopDone(stop, Ended.GUARDED, troubles=troubles)
         done: list[MoveDone] = []
         for move in stop.moves:
-            self.told(move)
+            self.watcher.move(move)
             done.append(self._run(move))
+            self.watcher.advance()
             if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
                 return StopDone(stop, Ended.FAILED, tuple(done), found=self._heads(stop))
         found = self._heads(stop)
@@ -121,7 +132,7 @@ class Workshop:
         program = self.toolchains[move.release].command(
             move.service, argv, directories=(configuration.parent, self.server.directory)
         )
-        done = subprocess.run(
+        with subprocess.Popen(
             (*self.prefix, *program.argv),
             env={**_environment(configuration.parent), **program.environment},
             cwd=configuration.parent,
@@ -130,9 +141,20 @@ class Workshop:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
-        )
-        return done.returncode, done.stdout
+            start_new_session=True,  # Ctrl-C is for us alone
+        ) as process:
+            return self._ended(process)
+
+    def _ended(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        """Wait for a command's end, or end it where the rehearsal is stopped; return its code and output."""
+        while True:
+            try:
+                output, _ = process.communicate(timeout=LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                if self.stopping.is_set():
+                    os.killpg(process.pid, signal.SIGKILL)
+            else:
+                return process.returncode, output
 
     def _heads(self, stop: Stop) -> dict[str, tuple[str, ...]]:
         return {

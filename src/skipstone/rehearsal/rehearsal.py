@@ -22,29 +22,17 @@ from skipstone.rehearsal.databases import (
     schema_of,
 )
 from skipstone.rehearsal.dumps import Dump, find_dumps
-from skipstone.rehearsal.fastforward import Move, Stop, releases, stops
+from skipstone.rehearsal.fastforward import Stop, releases, stops
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.loading import Loaded, load_all
 from skipstone.rehearsal.report import Phase, RehearsalReport
 from skipstone.rehearsal.reporting import dump_report, service_report
 from skipstone.rehearsal.server import PrivateServer
+from skipstone.rehearsal.watcher import Watcher
 from skipstone.toolchain.toolchain import Toolchain
 
 LOADS_AT_ONCE = 4
 """Dumps that are loaded side by side: the server's work, not ours, is the limit."""
-
-
-class Watcher:
-    """Is told how a rehearsal goes on; this one looks away."""
-
-    def phase(self, phase: Phase, total: int = 0) -> None:
-        """Hear that a phase begins, and how much there is to do: bytes of dumps, toolchains, or commands."""
-
-    def advance(self, amount: int = 1) -> None:
-        """Hear how much more of the phase is done."""
-
-    def move(self, move: Move) -> None:
-        """Hear which command begins."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +96,7 @@ def rehearse(
             databases=databases,
             prefix=prefix,
             began=clock.began,
-            told=clock.watcher.move,
+            watcher=clock.watcher,
         )
         made = _carry(workshop, chains, clock)
         with clock.phase(Phase.COUNT):
@@ -129,7 +117,8 @@ def rehearse(
 
 
 def _load(server: PrivateServer, dumps: tuple[Dump, ...], clock: _Clock) -> tuple[Loaded, ...]:
-    with clock.phase(Phase.LOAD, sum(dump.size for dump in dumps)):
+    plain = all(file.suffix == ".sql" for dump in dumps for file in dump.files)
+    with clock.phase(Phase.LOAD, sum(dump.size for dump in dumps) if plain else 0):
         return load_all(server, dumps, at_once=LOADS_AT_ONCE, progress=clock.watcher.advance)
 
 
@@ -205,7 +194,11 @@ def _carry(
     commands = sum(len(stop.moves) for chain in chains.values() for stop in chain)
     with clock.phase(Phase.CARRY, commands), ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
         running = {name: pool.submit(workshop.carry, chain) for name, chain in chains.items()}
-        return {name: one.result() for name, one in running.items()}
+        try:
+            return {name: one.result() for name, one in running.items()}
+        except BaseException:
+            workshop.stopping.set()
+            raise
 
 
 def _own(databases: tuple[LoadedDatabase, ...], service: str) -> tuple[LoadedDatabase, ...]:

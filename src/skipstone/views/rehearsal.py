@@ -9,8 +9,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from skipstone.rehearsal.fastforward import Move
-from skipstone.rehearsal.rehearsal import Watcher
 from skipstone.rehearsal.report import CommandReport, Ended, Phase, RehearsalReport, ServiceReport, StopReport
+from skipstone.rehearsal.watcher import Watcher
 from skipstone.views.duration import duration
 
 PHASES = {
