@@ -38,6 +38,11 @@ until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
 done
 echo "$said\""""
 
+# dpkg's own words on a full disk stand hundreds of lines before apt's last
+_FULL = """\
+        df --output=avail,target -x squashfs | grep -vE ' /(dev|proc|run|sys)(/|$)' |
+            awk 'NR > 1 && $1 < 10240 { print "only " $1 " KiB are free on " $2 }' >&2"""
+
 _LOCK = "/var/lib/dpkg/lock-frontend"
 
 _MODULES = "/usr/lib/python3/dist-packages"
@@ -153,6 +158,7 @@ explain() {{
     if [ "$code" -ne 0 ]; then
         echo "apt-get exited with $code; packages that are not whole:" >&2
         dpkg --audit | sed -n 1,8p >&2  # what went wrong stands before it, and shall be seen
+{_FULL}
     fi
 }}
 trap explain EXIT
