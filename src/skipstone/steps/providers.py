@@ -127,9 +127,8 @@ if [ -d {_place(name)} ]; then rmdir {_place(name)}; fi
 if lvs {self._device(name)} > /dev/null 2>&1; then lvremove -qq -y {self._device(name)}; fi"""
 
     def _device(self, name: str) -> str:
-        return (
-            f'"$(lvs --noheadings -o vg_name "$(findmnt -no SOURCE /)" | tr -d \' \')"/{quote(_volume(name))}'
-        )
+        group = '"$(lvs --noheadings -o vg_name "$(findmnt -no SOURCE /)" | tr -d \' \')"'
+        return f"/dev/{group}/{quote(_volume(name))}"
 
 
 class Copies:

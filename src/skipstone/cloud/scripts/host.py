@@ -114,7 +114,10 @@ def subvolumes(kind: str) -> list[str]:
 
 
 def room_for_snapshot(source: str) -> bool:
-    """Whether a volume's group has room for all that is on it, so that its snapshot cannot run full."""
+    """Whether a volume's group has room for a snapshot that cannot run full.
+
+    An upgrade replaces the system once, and bringing it back writes it beside itself once more.
+    """
     if not shutil.which("lvs"):
         return False
     asked = ("lvs", "--nolocking", "--noheadings", "--nosuffix", "--units", "b", "--separator", ",")
@@ -123,7 +126,8 @@ def room_for_snapshot(source: str) -> bool:
         return False
     free, pool = told.split(",")
     usage = os.statvfs("/")
-    return bool(pool) or int(free) * 9 // 10 >= (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+    blocks = min(usage.f_blocks, 2 * (usage.f_blocks - usage.f_bfree))
+    return bool(pool) or int(free) * 9 // 10 >= blocks * usage.f_frsize
 
 
 def packages(wanted: dict[str, Any]) -> list[dict[str, Any]]:
