@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from skipstone.errors import LabError
 from skipstone.lab.access import make_host_identity
@@ -32,13 +31,13 @@ PACKAGES = (
     "libpam-systemd", "linux-image-cloud-amd64", "lvm2", "openssh-server", "procps", "python3",
     "systemd-sysv", "udev", "zstd",
 )  # fmt: skip
+FSCK = Path("etc/initramfs-tools/conf.d/fsck")
 SEED_SIZE = "2G"
 DISK_SIZE = "10752M"
 """512 MB for /boot, 6 GB for the root, 4 GB of the volume group are free."""
 
 BUILD_SECONDS = 1800
 APT_SETTINGS = 'Acquire::Languages "none";\n'
-ROOT = "/dev/mapper/vg-root / ext4 errors=remount-ro 0 1"
 FILES = {
     "etc/hostname": "server\n",
     "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 server\n",
@@ -46,7 +45,8 @@ FILES = {
     "etc/resolv.conf": "nameserver 10.0.2.3\n",
     "etc/systemd/network/80-dhcp.network": "[Match]\nName=en*\n\n[Network]\nDHCP=ipv4\n",
     "etc/default/grub.d/console.cfg": (
-        'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX="console=ttyS0"\nGRUB_TERMINAL=serial\nGRUB_SERIAL_COMMAND=serial\n'
+        'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX="console=ttyS0"\nGRUB_CMDLINE_LINUX_DEFAULT=""\n'
+        "GRUB_TERMINAL=serial\nGRUB_SERIAL_COMMAND=serial\n"
     ),
 }
 # they would take apt's lock
@@ -82,20 +82,25 @@ def installed_disk(cache: Path = CACHE) -> Disk:
     wanted = recipe("machine", SUITE, PACKAGES)
     code = [path.read_text() for path in (Path(__file__), Path(emulator.__file__), INSTALLER)]
     disk = Disk(cache / digest([wanted.model_dump_json(), *code]))
-    with _alone(cache), TemporaryDirectory(dir=cache, prefix="new-") as scratch:
+    with _alone(cache) as scratch:
         if not disk.place.exists():
-            (new := Path(scratch, "disk")).mkdir(mode=0o700)
-            _build(wanted, Disk(new), Path(scratch))
-            new.rename(disk.place)
+            (new := Disk(scratch / "disk")).place.mkdir()
+            _build(wanted, new, scratch)
+            new.place.rename(disk.place)
     return disk
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
+def _alone(cache: Path) -> Iterator[Path]:
+    """Give an empty directory to one process at a time; what a killed one has left there goes first."""
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = cache / "new"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+        yield scratch
+        shutil.rmtree(scratch)
 
 
 def _build(wanted: Recipe, disk: Disk, scratch: Path) -> None:
@@ -103,7 +108,7 @@ def _build(wanted: Recipe, disk: Disk, scratch: Path) -> None:
     run(*_mmdebstrap(wanted, tree), timeout=BUILD_SECONDS)
     _configure(wanted, tree)
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "skipstone-machine", "-f", disk.key)
-    (tree / "root/.ssh").mkdir(mode=0o700)
+    (tree / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     shutil.copy(disk.key.with_suffix(".pub"), tree / "root/.ssh/authorized_keys")
     shutil.copy(tree / "etc/ssh/ssh_host_ed25519_key.pub", disk.place / "host_key.pub")
     shutil.copy(INSTALLER, tree / INSTALLER.name)
@@ -113,13 +118,13 @@ def _build(wanted: Recipe, disk: Disk, scratch: Path) -> None:
 
 
 def _mmdebstrap(wanted: Recipe, tree: Path) -> list[str]:
-    # the ramdisk is made for the root that is told here
-    fstab = f'echo "{ROOT}" > "$1/etc/fstab"'
+    # the ramdisk takes the fsck of the root's type, which it would else ask of a device that is not there yet
+    fsck = f'mkdir -p "$1"/{FSCK.parent} && echo FSTYPE=ext4 > "$1"/{FSCK}'
     return [
         "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory",
         f"--include={','.join(wanted.packages)}", '--aptopt=APT::Install-Recommends "false";',
         *(f"--aptopt={line}" for line in (APT_SETTINGS + wanted.apt_settings).splitlines()),
-        f"--setup-hook={MERGED_USR}", f"--essential-hook={fstab}",
+        f"--setup-hook={MERGED_USR}", f"--setup-hook={fsck}",
         wanted.suite, str(tree), *(archive.line() for archive in wanted.archives),
     ]  # fmt: skip
 
@@ -129,6 +134,7 @@ def _configure(wanted: Recipe, tree: Path) -> None:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).unlink(missing_ok=True)
         (tree / name).write_text(text)
+    (tree / FSCK).unlink()
     (tree / "etc/apt/apt.conf.d/99mmdebstrap").unlink()
     (tree / "etc/apt/apt.conf.d/90machine").write_text(APT_SETTINGS + wanted.apt_settings)
     for keyring in {archive.signed_by for archive in wanted.archives if archive.signed_by}:

@@ -35,7 +35,10 @@ mkdir "$target/boot"
 mount "$disk-part1" "$target/boot"
 cp -ax /. "$target"
 rm "$target/install.sh"
-echo "UUID=$(blkid -s UUID -o value "$disk-part1") /boot ext4 defaults 0 2" >>"$target/etc/fstab"
+cat >"$target/etc/fstab" <<EOF
+/dev/mapper/vg-root / ext4 errors=remount-ro 0 1
+UUID=$(blkid -s UUID -o value "$disk-part1") /boot ext4 defaults 0 2
+EOF
 
 for tree in proc sys dev run; do mount --rbind "/$tree" "$target/$tree"; done
 echo "grub-pc grub-pc/install_devices multiselect $disk" | chroot "$target" debconf-set-selections
