@@ -35,11 +35,10 @@ def test_every_service_arrives_with_its_own_releases_code(lab: LabCloud, dumps: 
         "nova_api",
         "nova_cell0",
     }
-    # the instances are there before and after, so they are in no list of changes
-    changed = {
-        change["table"] for database in services["nova"]["databases"] for change in database["changes"]
-    }
-    assert "instances" not in changed
+    # every instance is still there; fill_virtual_interface_list adds a marker, which counts as deleted
+    (nova,) = (one for one in services["nova"]["databases"] if one["known_as"] == "nova")
+    (instances,) = (change for change in nova["changes"] if change["table"] == "instances")
+    assert instances["after"] == instances["before"] + 1
     left = subprocess.run(["pgrep", "-f", "skipstone-rehearsal"], capture_output=True, check=False)
     assert left.returncode == 1, "a server is left"
 
