@@ -23,9 +23,9 @@ def dumps(lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_every_service_arrives_with_its_own_releases_code(lab: LabCloud, dumps: Path) -> None:
-    before = lab.skipstone("rehearse", "--dumps", dumps, "--from", "zed", "--to", "2025.1", "--json")
-    report = json.loads(before.stdout)
+def test_every_service_arrives_with_its_own_releases_code(lab: LabCloud, dumps: Path, tmp_path: Path) -> None:
+    wanted = ("--dumps", dumps, "--from", "zed", "--to", "2025.1", "--directory", tmp_path)
+    report = json.loads(lab.skipstone("rehearse", *wanted, "--json").stdout)
     assert report["passed"]
     assert report["isolated"]
     services = {service["service"]: service for service in report["services"]}
@@ -39,8 +39,9 @@ def test_every_service_arrives_with_its_own_releases_code(lab: LabCloud, dumps: 
     (nova,) = (one for one in services["nova"]["databases"] if one["known_as"] == "nova")
     (instances,) = (change for change in nova["changes"] if change["table"] == "instances")
     assert instances["after"] == instances["before"] + 1
-    left = subprocess.run(["pgrep", "-f", "skipstone-rehearsal"], capture_output=True, check=False)
-    assert left.returncode == 1, "a server is left"
+    assert list(tmp_path.iterdir()) == [], "something is left"
+    server = subprocess.run(["pgrep", "-f", f"datadir={tmp_path}"], capture_output=True, check=False)
+    assert server.returncode == 1, "the server is left"
 
 
 def test_a_wrong_release_is_contradicted(lab: LabCloud, dumps: Path) -> None:
