@@ -6,7 +6,7 @@ from pathlib import Path
 
 PROGRAM = "qemu-system-x86_64"
 CORES = 1
-"""Two that are translated spin while they wait for each other, for minutes where this machine is busy."""
+"""With two translated ones, udev was once seen locked up for minutes, while this machine was busy."""
 
 MEGABYTES = 2048
 CARRIERS = {"vmx", "svm"}

@@ -53,6 +53,9 @@ for image in /boot/vmlinuz-*; do
     rm -f "/boot/vmlinuz-$version" "/boot/initrd.img-$version"
     rm -f "/boot/System.map-$version" "/boot/config-$version"
 done
+for link in /vmlinuz /initrd.img; do
+    if [ -L "$link" ] && [ ! -e "$link" ] && [ -e "$link.old" ]; then cp -Pf "$link.old" "$link"; fi
+done
 if ls /boot/initrd.img-* > /dev/null 2>&1; then update-initramfs -u -k all; fi
 for package in grub-pc grub-efi-amd64 grub-efi-arm64; do
     if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ]; then
