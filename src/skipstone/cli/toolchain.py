@@ -155,4 +155,4 @@ def _place(built: "VirtualenvToolchain") -> dict[str, Any]:
 
 def _missing(built: "VirtualenvToolchain") -> str:
     missing = [name for name in built.release.services if name not in built.services()]
-    return f" (without {', '.join(missing)}: not on the package index)" if missing else ""
+    return f" (without {', '.join(missing)})" if missing else ""

@@ -57,7 +57,7 @@ class VirtualenvToolchain:
     interpreter: Interpreter
 
     def version(self, service: str) -> str | None:
-        """Return the version of a service, or None where the package index has none for this release."""
+        """Return the version of a service, or None where this release has none here."""
         return self.lock.version(service)
 
     def command(self, service: str, argv: Sequence[str], *, directories: Sequence[Path] = ()) -> Program:
