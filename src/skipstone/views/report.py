@@ -76,6 +76,22 @@ class RunReport(Fact):
     stages: tuple[StageReport, ...]
 
 
+class DecisionReport(Fact):
+    """What a person was asked for: a gate, or a step that was skipped, then without ``opened`` and ``basis``.
+
+    ``state`` says what became of it, ``who`` decided and ``why``; ``basis`` are the lines it was based on.
+    """
+
+    about: str
+    title: str
+    state: str
+    who: str
+    why: str
+    opened: datetime | None = None
+    decided: datetime | None
+    basis: tuple[str, ...] = ()
+
+
 class ServiceVersions(Fact):
     """The newest version that one API announced before and after; None where it was not asked."""
 
@@ -108,6 +124,7 @@ class Report(Fact):
     format: Literal[1] = 1
     summary: Summary
     run: RunReport
+    decisions: tuple[DecisionReport, ...]
     findings: tuple[Finding, ...]
     versions: tuple[ServiceVersions, ...]
     impact: Impact | None
@@ -119,13 +136,15 @@ def build_report(directory: RunDirectory) -> Report:
 
     Raise InputError where the journal or a recording cannot be read.
     """
-    run = _run(directory.view())
+    view = directory.view()
+    run = _run(view)
     impact = measure(directory.impact) if (directory.impact / FILE).exists() else None
     before, after = _look(directory.path / BEFORE), _look(directory.path / AFTER)
     verification = compare(before, after) if before and after else None
     return Report(
         summary=_summary(run, impact, verification),
         run=run,
+        decisions=_decisions(view),
         findings=_findings(directory),
         versions=_versions(before, after),
         impact=impact,
@@ -195,6 +214,30 @@ def _step(step: StepView) -> StepReport:
         rebooted=step.rebooted,
         error=step.error,
     )
+
+
+def _decisions(view: RunView) -> tuple[DecisionReport, ...]:
+    gates = (
+        DecisionReport(
+            about=gate.id,
+            title=gate.title,
+            state=gate.state,
+            who=gate.who,
+            why=gate.why,
+            opened=gate.opened_at,
+            decided=gate.decided,
+            basis=gate.basis,
+        )
+        for gate in view.gates
+    )
+    skips = (
+        DecisionReport(
+            about=step.id, title=step.title, state=step.state, who=step.who, why=step.why, decided=None
+        )
+        for step in view.steps()
+        if step.who
+    )
+    return (*gates, *skips)
 
 
 def _seconds(began: datetime | None, ended: datetime | None) -> float:

@@ -97,6 +97,17 @@ def _events(*, failed: bool) -> list[tuple[float, str, str | None, int | None, d
     events: list[tuple[float, str, str | None, int | None, dict[str, Any]]] = [
         (0, EventKind.RUN_STARTED, None, None, started)
     ]
+    gate = {
+        "gate": "outage",
+        "title": "take the APIs down",
+        "stage": "stop",
+        "expires": (BEGAN + timedelta(hours=2)).isoformat(),
+        "basis": ["done: backup in 14 s of 17 s", "next: stop <b>&</b> packages"],
+    }
+    events += [
+        (62.5, EventKind.GATE_OPENED, None, None, gate),
+        (62.9, EventKind.GATE_APPROVED, None, None, {"gate": "outage", "who": "ann", "why": "window open"}),
+    ]
     for act in ACTS:
         breaks = failed and act.id == "sync-databases"
         events += [

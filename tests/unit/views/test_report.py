@@ -36,6 +36,15 @@ def test_a_report_says_what_was_measured(tmp_path: Path) -> None:
     assert report.summary.losses == 0
 
 
+def test_who_decided_what_on_which_basis_is_in_the_report(tmp_path: Path) -> None:
+    report = build_report(build_run(tmp_path))
+    (decision,) = report.decisions
+    assert (decision.about, decision.state, decision.who) == ("outage", "approved", "ann")
+    page = render(report)
+    assert "window open" in page
+    assert "stop &lt;b&gt;&amp;&lt;/b&gt; packages" in page
+
+
 def test_what_was_not_measured_is_none_and_said(tmp_path: Path) -> None:
     report = build_report(build_run(tmp_path, measured=False))
     facts = report.summary.model_dump()
