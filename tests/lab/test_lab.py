@@ -175,6 +175,9 @@ class TestEnding:
     def test_down_leaves_nothing_and_is_repeatable(self) -> None:
         verb("down")
         assert leftovers() == []
+        verb("forget", "test")
+        assert leftovers() == []
+        assert "test" not in status()["snapshots"]
         verb("down")
         assert status()["phase"] is None
 

@@ -105,6 +105,14 @@ def snapshot(name: str) -> None:
 
 @lab.command()
 @click.argument("name")
+def forget(name: str) -> None:
+    """Remove snapshot NAME, to make room."""
+    with _working() as work:
+        work.forget(name)
+
+
+@lab.command()
+@click.argument("name")
 @AS_JSON
 def restore(name: str, *, as_json: bool) -> None:
     """Put all hosts back to snapshot NAME and boot them."""

@@ -151,6 +151,16 @@ class Lab:
             save_state(self._place, state.model_copy(update={"phase": Phase.UP, "wanted": snapshot.wanted}))
         return self.status()
 
+    def forget(self, name: str) -> None:
+        """Remove a snapshot, with the lab up or down; raises InputError when there is none of this name."""
+        check_name(name)
+        with locked(self._place), self._progress.step(f"forget snapshot {name}"):
+            snapshot = self._snapshots.get(name)
+            self._disk.open()
+            self._snapshots.delete(snapshot.name)
+            if load_state(self._place) is None:
+                self._disk.close()
+
     def _begin(self, wanted: Wanted) -> LabState:
         self._sweep()
         state = LabState(wanted=wanted, phase=Phase.STARTING, forward=FORWARD.read_text().strip() == "1")
