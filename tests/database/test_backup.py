@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 NAMES = ("keystone", "nova")
-FILL = """
+FILL = r"""
 create database keystone character set utf8mb3 collate utf8mb3_general_ci;
 create table keystone.user (id int primary key auto_increment, name varchar(64), secret blob);
 insert into keystone.user (name, secret) values ('Åsa', x'00ff27'), ('O''Brien', null), ('emoji?', '');
@@ -32,6 +32,14 @@ insert into nova.cells (uuid) select concat('u', seq) from seq_1_to_5000;
 create table nova.alembic_version (version_num varchar(32));
 insert into nova.alembic_version values ('old');
 create view nova.v as select uuid from nova.cells;
+create table nova.a_child (id int primary key, parent int, text text);
+create table nova.parent (id int primary key, changes int default 0);
+alter table nova.a_child add foreign key (parent) references nova.parent (id) on delete cascade;
+insert into nova.parent (id) values (1), (2);
+insert into nova.a_child values (1, 1, 'x\n-- Table structure for table `y`\n-- z\\'), (2, 2, '\0\Z\r');
+create trigger nova.counted after insert on nova.a_child for each row
+    update nova.parent set changes = changes + 1 where id = new.parent;
+create procedure nova.p() select 1;
 """
 COMMON = {"title": "t", "host": "db", "deadline": 120, "estimate": 1}
 
@@ -98,16 +106,28 @@ def filled(server: Server) -> Server:
     return server
 
 
-def dump_step(directory: Path) -> DumpDatabases:
-    return DumpDatabases(id="b.d", **COMMON, directory=str(directory), databases=NAMES)
+def dump_step(directory: Path, *by_table: str) -> DumpDatabases:
+    return DumpDatabases(id="b.d", **COMMON, directory=str(directory), databases=NAMES, by_table=by_table)
+
+
+def seal(directory: Path) -> None:
+    """Write the manifest of files as they are."""
+    files = [
+        path
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and not path.name.startswith("manifest")
+    ]
+    lines = [f"{sha256(path.read_bytes()).hexdigest()}  ./{path.relative_to(directory)}\n" for path in files]
+    (directory / "manifest").write_text("".join(lines))
 
 
 def proof_step(directory: Path) -> ProveDumpRestores:
     return ProveDumpRestores(id="b.p", **COMMON, directory=str(directory), databases=NAMES)
 
 
-def test_a_dump_is_proven_by_restoring_it(filled: Server, tmp_path: Path) -> None:
-    dump, proof = dump_step(tmp_path / "d"), proof_step(tmp_path / "d")
+@pytest.mark.parametrize("by_table", [(), ("nova",), NAMES])
+def test_a_dump_is_proven_by_restoring_it(filled: Server, tmp_path: Path, by_table: tuple[str, ...]) -> None:
+    dump, proof = dump_step(tmp_path / "d", *by_table), proof_step(tmp_path / "d")
     assert filled.run(dump.verify()).returncode != 0
     done = filled.run(dump.apply())
     assert done.returncode == 0, done.stderr
@@ -132,11 +152,11 @@ def test_a_dump_that_does_not_restore_is_found_out(
 ) -> None:
     dump, proof = dump_step(tmp_path / "d"), proof_step(tmp_path / "d")
     assert filled.run(dump.apply()).returncode == 0
-    file = tmp_path / "d" / "dump.sql.gz"
+    file = tmp_path / "d" / "keystone.sql.gz"
     text = gzip.decompress(file.read_bytes()).decode()
     assert old in text
     file.write_bytes(gzip.compress(text.replace(old, new).encode()))
-    (tmp_path / "d" / "manifest").write_text(f"{sha256(file.read_bytes()).hexdigest()}  dump.sql.gz\n")
+    seal(tmp_path / "d")
     assert filled.run(proof.apply()).returncode != 0
     assert filled.run(proof.verify()).returncode != 0
     assert not list(Path("/var/tmp").glob("skipstone-scratch.*"))  # noqa: S108 - where the step works
@@ -145,7 +165,7 @@ def test_a_dump_that_does_not_restore_is_found_out(
 def test_a_truncated_dump_is_found_out(filled: Server, tmp_path: Path) -> None:
     dump = dump_step(tmp_path / "d")
     assert filled.run(dump.apply()).returncode == 0
-    file = tmp_path / "d" / "dump.sql.gz"
+    file = tmp_path / "d" / "keystone.sql.gz"
     file.write_bytes(file.read_bytes()[:-100])
     assert filled.run(dump.verify()).returncode != 0
     assert filled.run(proof_step(tmp_path / "d").apply()).returncode != 0
@@ -163,8 +183,35 @@ def test_a_backup_of_an_earlier_run_is_never_taken_for_this_ones(filled: Server,
         changed = step.model_copy(update={"databases": (*NAMES, "later")})
         assert filled.run(changed.apply()).returncode == 0
         assert filled.run(changed.verify()).returncode == 0
-    assert b"later" in gzip.decompress((tmp_path / "d" / "dump.sql.gz").read_bytes())
+    assert b"later" in gzip.decompress((tmp_path / "d" / "later.sql.gz").read_bytes())
     assert (tmp_path / "s" / "later.sql.gz").exists()
+
+
+def test_a_backup_is_for_roots_eyes_only(filled: Server, tmp_path: Path) -> None:
+    home = tmp_path / "open"
+    home.mkdir(mode=0o755)
+    configuration = BackupConfiguration(id="b.c", **COMMON, directory=str(home / "c"))
+    dump = DumpStoppedDatabases(
+        id="s.d", **COMMON, directory=str(home / "s"), databases=NAMES, by_table=("nova",)
+    )
+    for step in (configuration, dump_step(home / "d", "nova"), dump):
+        assert filled.run(step.apply()).returncode == 0
+    found = list(home.glob("**/*"))
+    assert len(found) > 20
+    assert {path.name for path in found if path.stat().st_mode & 0o077} == set()
+
+
+def test_a_dump_is_refused_where_the_disk_is_too_small(filled: Server, tmp_path: Path) -> None:
+    (tmp_path / "df").write_text("#!/bin/sh\necho Avail; echo 4096\n")
+    (tmp_path / "df").chmod(0o755)
+    for step in (dump_step(tmp_path / "d"), proof_step(tmp_path / "d")):
+        (tmp_path / "d").mkdir(exist_ok=True)
+        (tmp_path / "d" / "x").touch()
+        seal(tmp_path / "d")
+        command = step.apply()
+        done = filled.run(Command("db", f"PATH={tmp_path}:$PATH\n{command.script}"))
+        assert done.returncode != 0
+        assert "has 4096 free" in done.stderr
 
 
 def test_a_dump_of_a_database_that_is_not_there_fails(filled: Server, tmp_path: Path) -> None:
@@ -174,11 +221,18 @@ def test_a_dump_of_a_database_that_is_not_there_fails(filled: Server, tmp_path: 
     assert not (tmp_path / "d" / "manifest").exists()
 
 
-def test_a_failed_migration_starts_again_from_the_dump(filled: Server, tmp_path: Path) -> None:
-    dump = DumpStoppedDatabases(id="s.d", **COMMON, directory=str(tmp_path / "s"), databases=NAMES)
+@pytest.mark.parametrize("by_table", [(), ("nova",)])
+def test_a_failed_migration_starts_again_from_the_dump(
+    filled: Server, tmp_path: Path, by_table: tuple[str, ...]
+) -> None:
+    dump = DumpStoppedDatabases(
+        id="s.d", **COMMON, directory=str(tmp_path / "s"), databases=NAMES, by_table=by_table
+    )
+    same = Command("db", f"cd {tmp_path}/s && python3 dumps.py same . {' '.join(NAMES)}")
     done = filled.run(dump.apply())
     assert done.returncode == 0, done.stderr
     assert filled.run(dump.verify()).returncode == 0
+    assert filled.run(same).returncode == 0
     sync = SyncDatabase(
         id="d.n.sync",
         **{**COMMON, "host": "db"},
@@ -193,11 +247,15 @@ def test_a_failed_migration_starts_again_from_the_dump(filled: Server, tmp_path:
     assert filled.run(sync.is_done()).returncode == 0
     filled.ask("create table nova.half_done (id int); delete from nova.cells")
     filled.ask("update nova.alembic_version set version_num = 'x'")
+    done = filled.run(same)
+    assert done.returncode != 0
+    assert "something else than the dump: nova" in done.stderr
     done = filled.run(sync.is_done())
     assert done.returncode != 0
     assert "nova is at x, and not at old" in done.stderr
     assert filled.run(sync.reset()).returncode == 0
     assert filled.run(sync.is_done()).returncode == 0
+    assert filled.run(same).returncode == 0
     assert filled.ask("select count(*) from nova.cells") == "5000"
     tables = "select count(*) from information_schema.tables where table_schema = 'nova'"
     assert filled.ask(f"{tables} and table_name = 'half_done'") == "0"

@@ -16,6 +16,7 @@ from skipstone.cloud.cloudfile import load_cloud
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import load_plan, save_plan
 from skipstone.plan.planner import make_plan
+from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases
 from skipstone.steps.step import Impact, Reversibility
 from skipstone.views.runbook import runbook
 
@@ -82,6 +83,22 @@ def test_every_database_is_proven_and_dumped_before_it_is_migrated(case: Path) -
     order = [step.id for step in plan.steps()]
     migrated = [index for index, name in enumerate(order) if name.startswith("databases.")]
     assert order.index("backup.databases.restored") < order.index("stop.dump") < min(migrated)
+
+
+def test_a_large_database_is_dumped_by_table_and_the_plan_says_so() -> None:
+    catalog, cloud = load_catalog(), load_cloud(HERE / "zed-small/cloud.yaml")
+    target = catalog.release("2025.1")
+    databases = tuple(
+        one.model_copy(update={"size": 5 << 30 if one.name == "nova" else one.size})
+        for one in cloud.databases
+    )
+    large = cloud.model_copy(update={"databases": databases})
+    plan = make_plan(large, catalog, target, findings=examine(large, catalog, target))
+    dumps = [step for step in plan.steps() if isinstance(step, DumpDatabases | DumpStoppedDatabases)]
+    assert [step.by_table for step in dumps] == [("nova",), ("nova",)]
+    for step in dumps:
+        assert "nova: by table" in step.title
+        assert "--by-table=nova" in step.apply().script
 
 
 def test_computes_follow_one_another_after_a_sample(case: Path) -> None:

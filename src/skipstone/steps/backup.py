@@ -2,23 +2,37 @@
 
 A backup counts only once it was restored: configuration is compared with the files it was made from, and
 a database dump is loaded into a scratch server of its own and dumped again; both dumps must be equal, byte
-for byte.
+for byte. Databases are dumped and loaded by ``scripts/dumps.py``, which stays beside the dumps.
 
 None of them says ``is_done``: what lies there may be of an earlier run of the same plan, which was rolled
 back, and a migration that fails would come back to the databases of that day.
 """
 
+from importlib import resources
 from typing import Literal
 
 from skipstone.cloud.command import Command
 from skipstone.steps.shell import quote, until, words
 from skipstone.steps.step import Step
 
-# Consistent (one transaction over all databases) and repeatable (no dates), so that dumps can be compared.
-DUMP = (
-    "mariadb-dump --single-transaction --quick --hex-blob --routines --triggers --events"
-    " --skip-comments --skip-dump-date"
-)
+_PROGRAM = resources.files("skipstone.steps.scripts").joinpath("dumps.py").read_text()
+
+
+# a quarter of what is free, 2 GiB at most: indexes larger than MariaDB's own 128 MiB are slow to fill
+_MEMORY = """\
+memory=$(awk '$1 == "MemAvailable:" { print int($2 / 4096) }' /proc/meminfo)
+if [ "$memory" -gt 2048 ]; then memory=2048; fi"""
+
+
+def room(needed: str, what: str) -> str:
+    """Return shell lines that fail unless the present directory's disk has this many bytes free."""
+    return f"""\
+needed={needed}
+free=$(df --output=avail --block-size=1 . | tail -1)
+if [ "$free" -lt "$needed" ]; then
+    echo "{what} may need $needed bytes, and $PWD has $free free" >&2
+    exit 1
+fi"""
 
 
 class BackupConfiguration(Step):
@@ -53,82 +67,76 @@ tar --list --gzip --file etc.tar.gz > /dev/null
 """)
 
 
-class DumpDatabases(Step):
-    """Dump the named databases of the server on this host, consistently, into ``directory``."""
+class _OfDump(Step):
+    """What the steps know about a dump: its directory, what is in it, and how it is made.
 
-    kind: Literal["dump-databases"] = "dump-databases"
+    ``by_table`` names the databases of which each table has a file of its own.
+    """
+
     directory: str
     databases: tuple[str, ...]
+    by_table: tuple[str, ...] = ()
 
-    def apply(self) -> Command:
-        """Refuse where the disk is too small, then dump; the final name appears only when whole."""
+    def _sizes(self, columns: str) -> str:
+        """Return a shell word that gives bytes of the databases' tables."""
         names = ",".join(f"'{name}'" for name in self.databases)
         tables = f"information_schema.tables where table_schema in ({names})"
-        size = f"select coalesce(sum(data_length), 0) from {tables}"  # noqa: S608 - names from the catalog
-        return self.on_host(f"""
+        query = f"select coalesce(sum({columns}), 0) from {tables}"  # noqa: S608 - names from the catalog
+        return f"$(mariadb -NBe {quote(query)})"
+
+    def _dump(self, options: str, *, before: str = "") -> str:
+        """Return lines that dump with the program, and keep it beside the dumps: it loads them too."""
+        by_table = " ".join(f"--by-table={quote(name)}" for name in self.by_table)
+        return f"""\
+rm -rf {self.directory}
 install -d -m 700 {self.directory}
 umask 077
 cd {self.directory}
-rm -f manifest
-data=$(mariadb -NBe {quote(size)})
-free=$(df --output=avail --block-size=1 . | tail -1)
-if [ "$free" -lt "$data" ]; then
-    echo "the dump may need $data bytes, and $PWD has $free free" >&2
-    exit 1
-fi
-mkfifo dump.pipe 2>/dev/null || true
-gzip -1 < dump.pipe > dump.sql.gz.part &
-{DUMP} --databases {words(self.databases)} > dump.pipe
-wait $!
-rm -f dump.pipe
-mv dump.sql.gz.part dump.sql.gz
-sha256sum dump.sql.gz > manifest
-du -h dump.sql.gz
-""")
+{before}cat > dumps.py <<'END-OF-PROGRAM'
+{_PROGRAM}END-OF-PROGRAM
+python3 dumps.py dump . {words(self.databases)} {" ".join(filter(None, (options, by_table)))}
+find . -type f ! -name 'manifest*' -exec sha256sum {{}} + > manifest.part
+mv manifest.part manifest
+du -sh .
+"""
 
     def verify(self) -> Command:
-        """Check that the dump is whole."""
-        return self.on_host(
-            f"cd {self.directory} && sha256sum --quiet --check manifest && gzip --test dump.sql.gz"
-        )
+        """Check that every file of the dump is whole."""
+        return self.on_host(f"cd {self.directory} && sha256sum --quiet --check manifest")
 
 
-class DumpStoppedDatabases(Step):
-    """Dump each database into a file of its own, two at a time, once nothing writes any more.
+class DumpDatabases(_OfDump):
+    """Dump the named databases of the server on this host into ``directory``, all of one moment.
 
-    These are what a migration that fails starts from again, and what rollback restores.
+    One stream and one transaction: nothing is locked, and it may take its time.
+    """
+
+    kind: Literal["dump-databases"] = "dump-databases"
+
+    def apply(self) -> Command:
+        """Refuse where the disk is too small, then dump."""
+        enough = room(self._sizes("data_length"), "the dump")
+        return self.on_host(self._dump("--together", before=f"{enough}\n"))
+
+
+class DumpStoppedDatabases(_OfDump):
+    """Dump the databases once nothing writes any more, in as many streams as the host has processors.
+
+    These are what a migration that fails starts from again, and what rollback restores. That the disk has
+    room was seen before anything was stopped (``CheckBackups``).
     """
 
     kind: Literal["dump-stopped-databases"] = "dump-stopped-databases"
-    directory: str
-    databases: tuple[str, ...]
 
     def apply(self) -> Command:
-        """Dump; a file gets its final name only when whole."""
-        one = f"{DUMP} --databases $1 > $1.sql && gzip -1 --force $1.sql"
-        return self.on_host(f"""
-install -d -m 700 {self.directory}
-umask 077
-cd {self.directory}
-rm -f manifest
-printf '%s\\n' {words(self.databases)} | xargs -P 2 -I NAME sh -euc '{one}' dump NAME
-sha256sum *.sql.gz > manifest
-du -sh .
-""")
-
-    def verify(self) -> Command:
-        """Check that every dump is whole."""
-        return self.on_host(
-            f"cd {self.directory} && sha256sum --quiet --check manifest && gzip --test *.sql.gz"
-        )
+        """Dump."""
+        return self.on_host(self._dump(""))
 
 
-class ProveDumpRestores(Step):
+class ProveDumpRestores(_OfDump):
     """Load a dump into a scratch server on this host, dump it again, and compare."""
 
     kind: Literal["prove-dump-restores"] = "prove-dump-restores"
-    directory: str
-    databases: tuple[str, ...]
 
     def is_done(self) -> Command:
         """Look for the proof, made of this very dump."""
@@ -138,11 +146,11 @@ class ProveDumpRestores(Step):
         """Start a private server (no network, own directory), load, dump, compare, and remove it."""
         silent = "the scratch server did not start"
         client = "--no-defaults --protocol=socket --socket=$scratch/s --user=root"
-        dump = DUMP.replace("mariadb-dump", f"mariadb-dump {client}", 1)
         return self.on_host(f"""
 umask 022
 cd {self.directory}
 rm -f restored
+sha256sum --quiet --check manifest
 scratch=$(mktemp --directory /var/tmp/skipstone-scratch.XXXXXX)
 chown mysql: "$scratch"
 server=
@@ -152,6 +160,10 @@ finish() {{
 }}
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
+cd "$scratch"
+{room(self._sizes("data_length + index_length"), "the scratch server")}
+cd {self.directory}
+{_MEMORY}
 mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --skip-test-db \\
     --auth-root-authentication-method=normal > "$scratch/log" 2>&1 || {{
     tail -20 "$scratch/log" >&2
@@ -159,17 +171,12 @@ mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --skip-t
 }}
 mariadbd --no-defaults --user=mysql --datadir="$scratch/data" \\
     --socket="$scratch/s" --pid-file="$scratch/pid" --skip-networking --skip-log-bin --skip-slave-start \\
-    --innodb-flush-log-at-trx-commit=0 --max-allowed-packet=1G --character-set-server=utf8mb3 \\
-    >> "$scratch/log" 2>&1 &
+    --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-buffer-pool-size="${{memory}}M" \\
+    --max-allowed-packet=1G --character-set-server=utf8mb3 >> "$scratch/log" 2>&1 &
 server=$!
 {until(f"mariadb-admin {client} ping >/dev/null 2>&1", seconds=60, otherwise=silent)}
-gzip --decompress --stdout dump.sql.gz | mariadb {client} --max-allowed-packet=1G
-wanted=$(gzip --decompress --stdout dump.sql.gz | sha256sum)
-found=$({dump} --databases {words(self.databases)} | sha256sum)
-if [ "$wanted" != "$found" ]; then
-    echo "the restored databases differ from the dump: $wanted, $found" >&2
-    exit 1
-fi
+python3 dumps.py load . {words(self.databases)} --socket="$scratch/s"
+python3 dumps.py same . {words(self.databases)} --socket="$scratch/s" --together
 cp manifest restored
 echo "restored and equal: {", ".join(self.databases)}"
 """)
@@ -208,15 +215,19 @@ class CheckBackups(Step):
     """See that the backups which were made on this host are still there and whole.
 
     Hours or days may lie between them and the first change, and what was done is not done again.
-    ``directories`` hold a manifest of checksums each.
+    ``directories`` hold a manifest of checksums each. The like of ``once_more`` will be made beside it, when
+    users already wait.
     """
 
     kind: Literal["check-backups"] = "check-backups"
     directories: tuple[str, ...]
     files: tuple[str, ...] = ()
+    once_more: tuple[str, ...] = ()
 
     def apply(self) -> Command:
-        """Compare every checksum; name what is gone."""
+        """Compare every checksum and name what is gone; see that the disk has room."""
+        like = "$(($(du --bytes --summarize . | cut -f 1) * 5 / 4))"  # databases grow
+        rooms = "".join(f"cd {directory}\n{room(like, 'another one')}\n" for directory in self.once_more)
         return self.on_host(f"""
 bad() {{
     echo "the backup is gone or damaged: $1" >&2
@@ -229,4 +240,4 @@ done
 for file in {words(self.files)}; do
     test -s "$file" || bad "$file"
 done
-""")
+{rooms}""")

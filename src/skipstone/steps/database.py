@@ -90,8 +90,8 @@ cd {self.dumps}
 sha256sum --quiet --check manifest
 for name in {words(self.databases)}; do
     mariadb -e "drop database if exists \\`$name\\`"
-    gzip --decompress --stdout "$name.sql.gz" | mariadb
 done
+python3 dumps.py load . {words(self.databases)}
 """,
         )
 

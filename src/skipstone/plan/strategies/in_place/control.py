@@ -8,7 +8,7 @@ from skipstone.cloud.model import Host
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import Layout
-from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
+from skipstone.plan.strategies.in_place.preparation import MIB, by_table, seconds_for
 from skipstone.plan.strategies.in_place.system import has_switch, take_snapshot, upgrade_packages
 from skipstone.steps.backup import CheckBackups, DumpStoppedDatabases
 from skipstone.steps.broker import RenewBroker, StartBroker
@@ -31,18 +31,18 @@ def stop(layout: Layout) -> Stage:
         for host in layout.controls
     )
     kept = tuple(chain.from_iterable(snapshots))
-    names = tuple(name for service in layout.services for name in layout.databases(service))
     size = sum(layout.size(service) for service in layout.services)
     dump = DumpStoppedDatabases(
         id="stop.dump",
-        title="Dump every database once more, now that nothing writes",
+        title=f"Dump every database once more, now that nothing writes{by_table(layout)}",
         host=layout.database.name,
         needs=(*stopped, *(step.id for step in kept if step.host == layout.database.name)),
         deadline=600 + seconds_for(size, rate=MIB),
         estimate=seconds_for(size),
         impact=Impact.API_DOWN,
         directory=f"{layout.directory}/databases/stopped",
-        databases=names,
+        databases=layout.database_names,
+        by_table=layout.large_databases,
     )
     steps = (*checks, *stops, *kept, dump)
     return Stage(name="stop", title="Stop the control plane", steps=steps)
@@ -59,6 +59,7 @@ def _check_backups(layout: Layout, host: Host) -> Step:
         estimate=1,
         directories=(f"{layout.directory}/configuration", *dumps),
         files=definitions,
+        once_more=dumps,
     )
 
 

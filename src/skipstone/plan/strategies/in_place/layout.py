@@ -13,6 +13,9 @@ from skipstone.errors import InputError
 
 ROOT = "/var/lib/skipstone"
 
+LARGE = 256 << 20
+"""Bytes of a database from which on it is dumped by table."""
+
 HELD_UNITS = ("openvswitch-switch", "ovs-vswitchd", "ovsdb-server", "ovs-record-hostname", "libvirt-guests")
 """Units that no package script may touch.
 
@@ -166,6 +169,20 @@ class Layout:
     def size(self, service: Service) -> int:
         """Return the bytes of the service's databases."""
         return sum(database.size for database in self.cloud.databases if database.service == service.name)
+
+    @cached_property
+    def database_names(self) -> tuple[str, ...]:
+        """Return every service's databases, in the order of the services."""
+        return tuple(name for service in self.services for name in self.databases(service))
+
+    @cached_property
+    def large_databases(self) -> tuple[str, ...]:
+        """Return those of them that are dumped and loaded table by table, several at a time.
+
+        A small one is quicker in one go: nova has more than a hundred tables, and each would need a client.
+        """
+        sizes = {database.name: database.size for database in self.cloud.databases}
+        return tuple(name for name in self.database_names if sizes[name] >= LARGE)
 
     def commands(self, service: Service, purpose: Purpose) -> tuple[str, ...]:
         """Return the target release's command lines for a purpose."""

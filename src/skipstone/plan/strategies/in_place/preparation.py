@@ -18,10 +18,14 @@ def seconds_for(size: int, *, rate: int = 20 * MIB, least: int = 5) -> int:
     return least + size // rate
 
 
+def by_table(layout: Layout) -> str:
+    """Return how a dump's title says which databases are large."""
+    return f" ({', '.join(layout.large_databases)}: by table)" if layout.large_databases else ""
+
+
 def backup(layout: Layout) -> Stage:
     """Save every host's configuration, the databases in one dump that is restored once, the broker."""
-    names = tuple(name for service in layout.services for name in layout.databases(service))
-    size = sum(layout.size(service) for service in layout.services)
+    names, size = layout.database_names, sum(layout.size(service) for service in layout.services)
     directory, host = f"{layout.directory}/databases/running", layout.database.name
     configuration = tuple(
         BackupConfiguration(
@@ -36,12 +40,13 @@ def backup(layout: Layout) -> Stage:
     )
     dump = DumpDatabases(
         id="backup.databases",
-        title="Dump all databases, consistently, while they are in use",
+        title=f"Dump all databases, consistently, while they are in use{by_table(layout)}",
         host=host,
         deadline=600 + seconds_for(size, rate=MIB),
         estimate=seconds_for(size),
         directory=directory,
         databases=names,
+        by_table=layout.large_databases,
     )
     proof = ProveDumpRestores(
         id="backup.databases.restored",
