@@ -1,10 +1,35 @@
 """``skipstone checkpoints``: what a run keeps on its hosts so that it can be undone."""
 
-import json
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode
+from skipstone.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from skipstone.run.checkpoint import Kept
+    from skipstone.run.directory import RunDirectory
+    from skipstone.settings import Settings
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+class Age(click.ParamType[timedelta]):
+    """``30d``, ``12h`` or ``4w``."""
+
+    name = "age"
+
+    def convert(
+        self, value: object, parameter: click.Parameter | None, context: click.Context | None
+    ) -> timedelta:
+        """Return the age that a text gives."""
+        found = re.fullmatch(r"(\d{1,5})([hdw])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is not an age: 12h, 30d or 4w", parameter, context)
+        return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 @click.command(
@@ -12,34 +37,97 @@ from skipstone.errors import ExitCode
 Examples:
   skipstone checkpoints
   skipstone checkpoints --drop       the upgrade is accepted: make room; there is no way back then
+  skipstone checkpoints --older-than 30d --drop --yes
 """
 )
 @click.argument("run", required=False)
-@click.option("--drop", is_flag=True, help="Remove them; the run cannot be undone any more.")
+@click.option("--older-than", type=Age(), help="All runs that are over for longer, but a cloud's latest.")
+@click.option("--drop", is_flag=True, help="Remove all of it; the run cannot be undone any more.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def checkpoints(run: str | None, *, drop: bool, yes: bool, as_json: bool) -> int:
-    """List what RUN keeps on its hosts so that it can be undone: the latest run where none is named."""
+def checkpoints(
+    run: str | None, *, older_than: timedelta | None, drop: bool, yes: bool, as_json: bool
+) -> int:
+    """List what RUN keeps on its hosts so that it can be undone: the latest run where none is named.
+
+    That is snapshots, backups and records of jobs, with the room they take. Nothing is dropped by itself.
+    """
     from skipstone.cli.answering import expect_yes
-    from skipstone.cli.application import Application
-    from skipstone.run.checkpoint import checkpoints_of, plan_drop
     from skipstone.run.directory import undone_run
     from skipstone.settings import load_settings
+
+    if run and older_than is not None:
+        raise InputError("a run is named, and an age is given", remedy="give one of both")
+    settings = load_settings()
+    runs = [undone_run(settings.runs, run)] if older_than is None else _old(settings, older_than)
+    _list(runs, as_json=as_json)
+    if not drop or not runs:
+        return ExitCode.DONE
+    if not yes:
+        names = ", ".join(one.run for one in runs)
+        expect_yes(f"Drop it? It cannot be undone any more then: {names}.", whether="drop it")
+    for one in runs:
+        _drop(one, settings)
+    return ExitCode.DONE
+
+
+def _old(settings: "Settings", age: timedelta) -> "list[RunDirectory]":
+    from skipstone.run.checkpoint import old_runs
+
+    return old_runs(settings.runs, age, datetime.now(UTC))
+
+
+def _drop(directory: "RunDirectory", settings: "Settings") -> None:
+    from skipstone.cli.application import Application
+    from skipstone.run.checkpoint import plan_drop
     from skipstone.views.progress import terminal
 
-    settings = load_settings()
-    directory = undone_run(settings.runs, run)
-    kept = checkpoints_of(directory)
-    if not (drop and as_json):
-        if as_json:
-            click.echo(json.dumps([one.model_dump(mode="json") for one in kept], indent=2))
-        for one in () if as_json else kept:
-            click.echo(f"{one.taken:%Y-%m-%d %H:%M} UTC  {one.host:<12}{one.provider:<8}before {one.stage}")
-        if not kept and not as_json:
-            click.echo(f"run {directory.run} keeps no checkpoints")
-    if not drop:
-        return ExitCode.DONE
-    plan = plan_drop(directory)
-    if not yes:
-        expect_yes(f"Drop them? Run {directory.run} cannot be undone any more then.", whether="drop them")
-    return Application.on_run(directory, plan, settings, terminal(stderr=True)).finish(as_json=as_json)
+    console = terminal(stderr=True)
+    Application.on_run(directory, plan_drop(directory), settings, console).finish(as_json=False)
+
+
+def _list(runs: "list[RunDirectory]", *, as_json: bool) -> None:
+    import json
+
+    from skipstone.run.checkpoint import kept_by
+
+    kept = [asyncio.run(_sized(one, kept_by(one))) for one in runs]
+    if as_json:
+        click.echo(json.dumps([one.model_dump(mode="json") for one in kept], indent=2))
+        return
+    for one in kept:
+        click.echo(f"run {one.run} keeps {'' if one.backups else 'nothing'}".rstrip())
+        for line in _lines(one):
+            click.echo(f"  {line}")
+    if not kept:
+        click.echo("no run is that old and still keeps anything")
+
+
+def _lines(kept: "Kept") -> list[str]:
+    snapshots = [
+        f"{one.host:<12}{one.provider:<10}{one.taken:%Y-%m-%d %H:%M} UTC, before {one.stage}"
+        f"{'' if one.whole else '; not whole: nothing can come back from it'}"
+        for one in kept.checkpoints
+    ]
+    backups = [
+        f"{one.host:<12}{'backups':<10}"
+        f"{'size not known' if one.size is None else f'{one.size / 2**20:.0f} MiB'}, {one.directories[0]}"
+        for one in kept.backups
+    ]
+    return [*snapshots, *backups]
+
+
+async def _sized(directory: "RunDirectory", kept: "Kept") -> "Kept":
+    """Ask the hosts for sizes; what cannot be asked is not known."""
+    from skipstone.cloud.inventory import load_inventory
+    from skipstone.cloud.transport import open_transport
+    from skipstone.run.checkpoint import with_sizes
+
+    if not kept.backups:
+        return kept
+    try:
+        inventory = load_inventory(directory.inventory)
+    except InputError:
+        return kept
+    async with open_transport(inventory) as transport:
+        return await with_sizes(kept, transport)

@@ -1,21 +1,39 @@
-"""The checkpoints of a run: what its hosts keep so that it can be undone, until somebody drops it."""
+"""What a run keeps on its hosts so that it can be undone, until somebody drops it.
 
-from datetime import datetime
+That is snapshots of hosts, and directories with backups and records of jobs. A later run of the same plan has
+the same places: what an earlier one has kept is that one's.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from skipstone import __version__
+from skipstone.cloud.command import OPERATOR, Command, Transport
 from skipstone.cloud.model import Fact
-from skipstone.errors import InputError
+from skipstone.errors import InputError, SkipstoneError
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
-from skipstone.run.directory import RunDirectory, later_run
+from skipstone.run.directory import RunDirectory, later_run, run_directories, runs_of
+from skipstone.run.job import JOBS
 from skipstone.run.journal import read_events
+from skipstone.run.name import escaped
+from skipstone.run.state import Kind
+from skipstone.steps.backup import ROOT, DropBackups
 from skipstone.steps.snapshot import DropSnapshot, TakeSnapshot
+from skipstone.steps.step import Step
 
 STRATEGY = "drop-checkpoints"
+PATIENCE = 60
+"""Seconds that a host may take to say how large something is."""
 
 
 class Checkpoint(Fact):
-    """A state that a host can be brought back to: kept by ``step``, of ``stage``."""
+    """A state that a host can be brought back to: kept by ``step``, of ``stage``.
+
+    One that is not ``whole`` was never seen to be: nothing is brought back from it, but it takes room.
+    """
 
     stage: str
     step: str
@@ -23,39 +41,114 @@ class Checkpoint(Fact):
     provider: str
     name: str
     taken: datetime
+    whole: bool
 
 
-def checkpoints_of(directory: RunDirectory) -> tuple[Checkpoint, ...]:
-    """Return the checkpoints that a run has taken and that are still kept, the first one first.
+class Backup(Fact):
+    """Directories of one host with backups and records of jobs, and their bytes, where that is known."""
+
+    host: str
+    directories: tuple[str, ...]
+    size: int | None = None
+
+
+class Kept(Fact):
+    """All that a run keeps on its hosts."""
+
+    run: str
+    checkpoints: tuple[Checkpoint, ...] = ()
+    backups: tuple[Backup, ...] = ()
+
+
+def kept_by(directory: RunDirectory) -> Kept:
+    """Return what a run still keeps, the first snapshot first.
 
     Raise InputError where the journal cannot be read.
     """
-    return () if directory.view().dropped else _taken(directory)
+    return Kept(run=directory.run) if directory.view().dropped else _taken(directory)
 
 
-def _taken(directory: RunDirectory) -> tuple[Checkpoint, ...]:
+def _taken(directory: RunDirectory) -> Kept:
     """Return what a run has taken, unless a later run of the same plan has taken it anew."""
     if later_run(directory):
-        return ()
-    stages = {step.id: stage.name for stage in directory.view().stages for step in stage.steps}
-    acts = acts_of(read_events(directory.journal)).values()
-    return tuple(_checkpoint(act, stages[act.step]) for act in acts if act.kind == _TAKE and act.intact)
+        return Kept(run=directory.run)
+    view, events = directory.view(), read_events(directory.journal)
+    stages = {step.id: stage.name for stage in view.stages for step in stage.steps}
+    begun = {event.step: event for event in events if event.kind is Kind.INTENT}
+    acts = acts_of(events)
+    takes = [Act.of(event, holder="") for event in begun.values()]
+    checkpoints = [
+        _checkpoint(act, stages[act.step], whole=act.step in acts and acts[act.step].intact is not None)
+        for act in takes
+        if act.kind == _TAKE
+    ]
+    hosts = dict.fromkeys(act.parameters["host"] for act in takes)
+    places = _places(directory, view.plan_id)
+    backups = [Backup(host=host, directories=places) for host in hosts if host != OPERATOR]
+    return Kept(run=directory.run, checkpoints=tuple(checkpoints), backups=tuple(backups))
 
 
 _TAKE = TakeSnapshot.model_fields["kind"].default
 
 
-def _checkpoint(act: Act, stage: str) -> Checkpoint:
+def _checkpoint(act: Act, stage: str, *, whole: bool) -> Checkpoint:
     step = TakeSnapshot.model_validate(act.parameters)
     return Checkpoint(
-        stage=stage, step=step.id, host=step.host, provider=step.provider, name=step.name, taken=act.began
+        stage=stage,
+        step=step.id,
+        host=step.host,
+        provider=step.provider,
+        name=step.name,
+        taken=act.began,
+        whole=whole,
     )
 
 
-def plan_drop(directory: RunDirectory) -> Plan:
-    """Return what removes the checkpoints of a run from their hosts; after it there is no way back.
+def _places(directory: RunDirectory, plan: str) -> tuple[str, ...]:
+    """Return the plan's directory on hosts, and those of the jobs of its runs and their rollbacks."""
+    runs = directory.path.parent
+    every = [run for one in runs_of(runs, plan) for run in (one, *runs_of(runs, f"{one.run}-rollback"))]
+    return (str(ROOT / plan), *(str(JOBS / escaped(run.run)) for run in every))
 
-    Raise InputError where it has none, or is not over: it may yet have to be undone.
+
+async def with_sizes(kept: Kept, transport: Transport) -> Kept:
+    """Return it with the sizes of its backups, from the hosts that answer."""
+    sizes = await asyncio.gather(*(_size(backup, transport) for backup in kept.backups))
+    backups = (one.model_copy(update={"size": size}) for one, size in zip(kept.backups, sizes, strict=True))
+    return kept.model_copy(update={"backups": tuple(backups)})
+
+
+async def _size(backup: Backup, transport: Transport) -> int | None:
+    places = " ".join(backup.directories)
+    script = f"du --bytes --summarize --total {places} 2> /dev/null | tail -n 1 | cut -f 1\n"
+    try:
+        answer = await transport.run(Command(backup.host, script), deadline=PATIENCE)
+    except SkipstoneError:
+        return None
+    return int(answer.stdout) if answer.ok and answer.stdout.strip().isdecimal() else None
+
+
+def old_runs(runs: Path, age: timedelta, now: datetime) -> list[RunDirectory]:
+    """Return runs that are over for longer than ``age`` and still keep something, the oldest first.
+
+    Never a cloud's latest run: what it keeps is dropped by its name alone.
+    """
+    views = [(run, run.view()) for run in run_directories(runs) if run.begun]
+    upgrades = [(run, view) for run, view in views if not view.of_run and view.began]
+    latest = {view.cloud: run for run, view in sorted(upgrades, key=lambda one: one[1].began or now)}
+    old = [
+        (run, view)
+        for run, view in upgrades
+        if view.state.over and (view.last_time or now) < now - age and latest[view.cloud] != run
+    ]
+    old.sort(key=lambda one: one[1].began or now)
+    return [run for run, _ in old if kept_by(run).backups]
+
+
+def plan_drop(directory: RunDirectory) -> Plan:
+    """Return what removes all that a run keeps on its hosts; after it there is no way back.
+
+    Raise InputError where it keeps nothing, or is not over: it may yet have to be undone.
     """
     view, taken = directory.view(), _taken(directory)
     if not view.state.over:
@@ -64,20 +157,8 @@ def plan_drop(directory: RunDirectory) -> Plan:
             where=directory.run,
             remedy="`skipstone resume` brings it to its end, `skipstone abort` gives it up",
         )
-    if not taken:
-        raise InputError("the run keeps no checkpoints", where=directory.run)
-    steps = tuple(
-        DropSnapshot(
-            id=f"drop.{one.host}",
-            title=f"Remove the snapshot of {one.host}",
-            host=one.host,
-            deadline=600,
-            estimate=5,
-            provider=one.provider,
-            name=one.name,
-        )
-        for one in taken
-    )
+    if not taken.backups:
+        raise InputError("the run keeps nothing on its hosts", where=directory.run)
     return Plan(
         id=f"{directory.run}-drop",
         skipstone=__version__,
@@ -86,6 +167,30 @@ def plan_drop(directory: RunDirectory) -> Plan:
         cloud=view.cloud,
         source=view.source,
         target=view.target,
-        stages=(Stage(name="drop", title="Remove the checkpoints", steps=steps),),
+        stages=(Stage(name="drop", title="Remove the checkpoints", steps=tuple(_drops(taken))),),
         fingerprint={},
     )
+
+
+def _drops(taken: Kept) -> Iterable[Step]:
+    for one in taken.checkpoints:
+        yield DropSnapshot(
+            id=f"drop.{one.host}",
+            title=f"Remove the snapshot of {one.host}",
+            host=one.host,
+            deadline=600,
+            estimate=5,
+            provider=one.provider,
+            name=one.name,
+        )
+    hosts = {one.host for one in taken.checkpoints}
+    for backup in taken.backups:
+        yield DropBackups(
+            id=f"drop.backups.{backup.host}",
+            title=f"Remove the backups and the records of jobs on {backup.host}",
+            host=backup.host,
+            needs=(f"drop.{backup.host}",) if backup.host in hosts else (),
+            deadline=600,
+            estimate=5,
+            directories=backup.directories,
+        )

@@ -9,11 +9,17 @@ back, and a migration that fails would come back to the databases of that day.
 """
 
 from importlib import resources
-from typing import Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from skipstone.cloud.command import Command
 from skipstone.steps.shell import quote, until, words
-from skipstone.steps.step import Step
+from skipstone.steps.step import Reversibility, Step
+
+ROOT = PurePosixPath("/var/lib/skipstone")
+"""Where hosts keep what is ours."""
 
 _PROGRAM = resources.files("skipstone.steps.scripts").joinpath("dumps.py").read_text()
 
@@ -241,3 +247,15 @@ for file in {words(self.files)}; do
     test -s "$file" || bad "$file"
 done
 {rooms}""")
+
+
+class DropBackups(Step):
+    """Remove directories with backups and records of jobs from a host; harmless where there are none."""
+
+    kind: Literal["drop-backups"] = "drop-backups"
+    reversibility: Reversibility = Reversibility.NONE
+    directories: tuple[Annotated[str, Field(pattern=rf"^{ROOT}/(jobs/)?[A-Za-z0-9][A-Za-z0-9._:-]*$")], ...]
+
+    def apply(self) -> Command:
+        """Remove them."""
+        return self.on_host(f"rm -rf {words(self.directories)}")

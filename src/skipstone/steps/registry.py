@@ -17,6 +17,7 @@ from skipstone.steps.step import Step
 STEPS: tuple[type[Step], ...] = (
     backup.BackupConfiguration,
     backup.CheckBackups,
+    backup.DropBackups,
     backup.DumpDatabases,
     backup.DumpStoppedDatabases,
     backup.ExportDefinitions,

@@ -1,17 +1,22 @@
 """Checkpoints: listed, dropped once the run is over, and with them the way back."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from skipstone.errors import InputError, RollbackRefused
-from skipstone.run.checkpoint import checkpoints_of, plan_drop
+from skipstone.cloud.command import OPERATOR, Command, Outcome, Result
+from skipstone.errors import HostUnreachable, InputError, RollbackRefused
+from skipstone.run.checkpoint import kept_by, old_runs, plan_drop, with_sizes
 from skipstone.run.directory import RunDirectory
+from skipstone.run.journal import Journal
 from skipstone.run.lock import hold_cloud
 from skipstone.run.rollback import plan_rollback
-from skipstone.run.state import RunState
+from skipstone.run.state import Kind, RunState
 from skipstone.run.telling import tell_begun, tell_done
+from skipstone.steps.backup import DropBackups
 from skipstone.steps.snapshot import TakeSnapshot
 from tests.unit.run.test_rollback import begun
 from tests.unit.run.toy import Hosts, Rig, plan_of, toy
@@ -31,10 +36,20 @@ def taking(host: str, *needs: str) -> TakeSnapshot:
     )
 
 
+def abandon(rig: Rig, directory: RunDirectory) -> None:
+    with (
+        hold_cloud(rig.base / "clouds", "toycloud", "x") as lease,
+        Journal(directory.journal, token=lease.token, mask=str) as journal,
+    ):
+        journal.append(Kind.RUN_ABORTED, reason="enough", who="me")
+
+
 def test_the_checkpoints_of_a_run_are_what_it_has_taken(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Hosts(codes={"b": [1]}))
     directory = begun(rig, plan_of([taking("h1"), toy("b", "snapshot.h1"), taking("h2", "b")]))
-    assert [(one.host, one.stage) for one in checkpoints_of(directory)] == [("h1", "stage1")]
+    kept = kept_by(directory)
+    assert [(one.host, one.stage, one.whole) for one in kept.checkpoints] == [("h1", "stage1", True)]
+    assert [one.host for one in kept.backups] == ["h1"]
     with pytest.raises(InputError, match="may yet have to be undone"):
         plan_drop(directory)
 
@@ -51,14 +66,69 @@ def test_once_they_are_dropped_there_is_no_way_back(tmp_path: Path) -> None:
     assert asyncio.run(rig.apply(plan)).state is RunState.DONE
     with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
         tell_done(dropping, plan, lease)
-    assert sorted(name.rpartition("/")[2] for name in hosts.ran)[:2] == ["drop.h1.1", "drop.h2.1"]
-    assert checkpoints_of(directory) == ()
+    dropped = [name.rpartition("/")[2] for name in hosts.ran if "/drop." in name]
+    assert dropped.index("drop.h1.1") < dropped.index("drop.backups.h1.1")
+    assert sorted(dropped) == ["drop.backups.h1.1", "drop.backups.h2.1", "drop.h1.1", "drop.h2.1"]
+    assert kept_by(directory).backups == ()
     assert directory.view().state is RunState.DONE
     with pytest.raises(RollbackRefused, match="checkpoints were dropped"):
         plan_rollback(directory)
 
 
-def test_a_run_without_any_says_so(tmp_path: Path) -> None:
-    directory = begun(Rig(tmp_path, Hosts()), plan_of([toy("a")]))
-    with pytest.raises(InputError, match="keeps no checkpoints"):
+def test_a_snapshot_that_was_never_whole_is_listed_as_that_and_dropped(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={taking("h1").apply().script: [1]}))
+    directory = begun(rig, plan_of([taking("h1")]))
+    assert [one.whole for one in kept_by(directory).checkpoints] == [False]
+    abandon(rig, directory)
+    assert [step.id for step in plan_drop(directory).steps()] == ["drop.h1", "drop.backups.h1"]
+
+
+def test_the_backups_of_a_run_are_where_its_plan_and_its_jobs_have_written(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts())
+    directory = begun(rig, plan_of([toy("a"), toy("o", host=OPERATOR)], name="p"))
+    (directory.path.parent / "p-1-rollback-1").mkdir()
+    (backup,) = kept_by(directory).backups
+    assert backup.directories == (
+        "/var/lib/skipstone/p",
+        "/var/lib/skipstone/jobs/p-1",
+        "/var/lib/skipstone/jobs/p-1-rollback-1",
+    )
+
+
+def test_nothing_but_our_own_directories_can_be_dropped() -> None:
+    for wrong in ("/", "/var/lib/skipstone", "/var/lib/skipstone/", "/var/lib/skipstone/../x", "/etc"):
+        with pytest.raises(ValidationError):
+            DropBackups(id="d", title="d", host="h", deadline=1, estimate=1, directories=(wrong,))
+
+
+def test_sizes_are_asked_of_the_hosts_and_not_known_where_one_is_silent(tmp_path: Path) -> None:
+    class Answers:
+        async def run(self, command: Command, *, deadline: float) -> Outcome:
+            if command.host == "h2" or deadline > 60:
+                raise HostUnreachable("no route to host", where=command.host)
+            return Outcome(Result.EXITED, 0, "4096\n", "", 0)
+
+    directory = begun(Rig(tmp_path, Hosts()), plan_of([toy("a"), toy("b", host="h2")]))
+    kept = asyncio.run(with_sizes(kept_by(directory), Answers()))
+    assert [one.size for one in kept.backups] == [4096, None]
+
+
+def test_old_runs_are_those_that_are_over_but_never_a_clouds_latest(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={"bad": [1]}))
+    first = begun(rig, plan_of([toy("a")], name="first"))
+    begun(rig, plan_of([toy("bad")], name="failed"))
+    begun(rig, plan_of([toy("a")], name="latest"))
+    now = datetime.now(UTC)
+    runs = first.path.parent
+    assert old_runs(runs, timedelta(days=30), now) == []
+    later = now + timedelta(days=31)
+    assert old_runs(runs, timedelta(days=30), later) == [first]
+    with hold_cloud(rig.base / "clouds", "toycloud", "x") as lease:
+        tell_begun(RunDirectory(runs / "first-1-drop-1"), plan_drop(first), lease)
+    assert old_runs(runs, timedelta(days=30), later) == []
+
+
+def test_a_run_that_has_done_nothing_on_a_host_keeps_nothing(tmp_path: Path) -> None:
+    directory = begun(Rig(tmp_path, Hosts()), plan_of([toy("a", host=OPERATOR)]))
+    with pytest.raises(InputError, match="keeps nothing"):
         plan_drop(directory)

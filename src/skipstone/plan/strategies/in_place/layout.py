@@ -10,8 +10,7 @@ from skipstone.catalog.service import Daemon, Kind, Place, Purpose, Service
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Agent, Cloud, Host
 from skipstone.errors import InputError
-
-ROOT = "/var/lib/skipstone"
+from skipstone.steps.backup import ROOT
 
 LARGE = 256 << 20
 """Bytes of a database from which on it is dumped by table."""

@@ -1,0 +1,59 @@
+"""``skipstone checkpoints``: listed by name or by age, and dropped only where that is said."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from skipstone.steps.registry import KINDS
+from tests.unit.run.test_verbs import answer
+from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """Two finished runs of two plans; their inventory is lost, so no host can be asked."""
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path))
+    monkeypatch.setitem(KINDS, "toy", Toy)
+    rig = Rig(tmp_path, Hosts())
+    for name in ("first", "second"):
+        asyncio.run(rig.apply(plan_of([toy("a")], name=name)))
+    return rig
+
+
+@pytest.mark.usefixtures("rig")
+def test_what_the_latest_run_keeps_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = answer(capsys, "checkpoints")
+    assert code == 0
+    assert "run second-1 keeps" in out
+    assert "h1" in out
+    assert "size not known, /var/lib/skipstone/second" in out
+
+
+@pytest.mark.usefixtures("rig")
+def test_old_runs_are_listed_but_never_the_latest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no run is that old" in answer(capsys, "checkpoints", "--older-than", "30d")[1]
+    (kept,) = json.loads(answer(capsys, "checkpoints", "--older-than", "0h", "--json")[1])
+    assert kept["run"] == "first-1"
+    assert kept["backups"][0]["directories"] == [
+        "/var/lib/skipstone/first",
+        "/var/lib/skipstone/jobs/first-1",
+    ]
+
+
+@pytest.mark.usefixtures("rig")
+def test_nothing_is_dropped_unasked(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = answer(capsys, "checkpoints", "--older-than", "0h", "--drop")
+    assert code == 2
+    assert "--yes" in err
+
+
+@pytest.mark.usefixtures("rig")
+@pytest.mark.parametrize(
+    "arguments", [("--older-than", "30"), ("--older-than", "x"), ("first-1", "--older-than", "1d")]
+)
+def test_what_makes_no_sense_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert answer(capsys, "checkpoints", *arguments)[0] == 2
