@@ -70,7 +70,7 @@ def database() -> Iterator[str]:
         "start",
     ]
     subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
-    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    yield f"postgresql://postgres:correct-horse@127.0.0.1:{port}/postgres"
     subprocess.run([*as_postgres, tools / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True)
     shutil.rmtree(place)
 
@@ -191,4 +191,35 @@ def test_a_worker_of_another_version_is_refused(
         with pytest.raises(InputError, match="another version") as caught:
             asyncio.run(apply(tmp_path, database, sshd))
     assert re.search(r"w3: \d", caught.value.evidence)
+    assert not (tmp_path / "log").exists()
+
+
+def test_what_passes_through_the_database_is_sealed(database: str, sshd: Sshd) -> None:
+    workers.Registry(database).note("gone", CLOUD)
+
+    async def look() -> str:
+        async with (
+            open_transport(sshd.inventory()) as own,
+            workers.shared(own, database, CLOUD, APPLICATION_VERSION) as transport,
+        ):
+            asking = asyncio.create_task(transport.run(Command("h1", "echo hunter2"), deadline=30))
+            await asyncio.sleep(2)
+            dump = await asyncio.create_subprocess_exec(
+                SERVERS[-1].with_name("pg_dump"), "-d", database, stdout=subprocess.PIPE
+            )
+            text, _ = await dump.communicate()
+            asking.cancel()
+            return text.decode()
+
+    dumped = asyncio.run(look())
+    workers.Registry(database).forget("gone")
+    assert workers.WORKFLOW in dumped
+    assert "hunter2" not in dumped
+
+
+def test_a_worker_with_another_password_is_found_out(tmp_path: Path, database: str, sshd: Sshd) -> None:
+    with worker(tmp_path, database.replace("correct-horse", "battery-staple"), sshd, "w6"):
+        wait_for_workers(database, "w6")
+        with pytest.raises(InputError, match="cannot be read"):
+            asyncio.run(apply(tmp_path, database, sshd))
     assert not (tmp_path / "log").exists()

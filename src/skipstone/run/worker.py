@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from skipstone.cloud.command import Command, Transport
 from skipstone.errors import SkipstoneError
 from skipstone.run.dbosengine import configuration
+from skipstone.run.seal import Seal
 from skipstone.run.workers import POLL, WORKFLOW, Registry, queue_of
 
 HEARTBEAT = 5.0
@@ -40,15 +41,21 @@ async def serve(
 
     What is being asked at the end is answered before this returns.
     """
-    loop = asyncio.get_running_loop()
+    loop, seal = asyncio.get_running_loop(), Seal(database)
     registry = await asyncio.to_thread(Registry, database)
     DBOS(config=configuration(database, f"worker:{name}"))
 
     @DBOS.workflow(name=WORKFLOW)
-    async def ask(question: dict[str, Any]) -> dict[str, Any]:
+    async def ask(question: dict[str, Any]) -> str:
+        return seal.close(await answer(question))
+
+    async def answer(question: dict[str, Any]) -> dict[str, Any]:
         if question["cloud"] != cloud or time.time() > question["expires"] + CLOCKS:
             return _unreachable("this worker is another cloud's, or was asked too long ago")
-        command = Command(question["host"], question["script"])
+        try:
+            command = Command(**seal.open(question["command"]))
+        except SkipstoneError as error:
+            return _unreachable(str(error), error.remedy)
         # DBOS has a loop of its own; the connections belong to ours
         asked = asyncio.run_coroutine_threadsafe(transport.run(command, deadline=question["deadline"]), loop)
         try:

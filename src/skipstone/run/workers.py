@@ -3,7 +3,7 @@
 Journal, order and judgement stay with the process that carries the run out; a worker only runs a script on
 a host and says what became of it. So a worker that dies is like a connection that is lost: nobody knows, and
 the host is asked again, for its job by its name. Questions and answers pass through the engine's PostgreSQL,
-and an answer is removed when it was read: what hosts print is not masked there.
+sealed (``seal.py``), for what hosts print is not masked there; an answer is removed when it was read.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from skipstone import __version__
 from skipstone.cloud.command import OPERATOR, Command, Outcome, Result, Transport
 from skipstone.cloud.model import Fact
 from skipstone.errors import HostUnreachable, InputError
+from skipstone.run.seal import Seal
 
 WORKFLOW = "ask-host"
 ALIVE = timedelta(seconds=30)
@@ -90,9 +91,10 @@ class Registry:
 class SharedTransport:
     """A ``Transport`` that lets workers ask the hosts; the operator's own commands stay here."""
 
-    def __init__(self, own: Transport, client: DBOSClient, cloud: str, version: str) -> None:
+    def __init__(self, own: Transport, client: DBOSClient, seal: Seal, cloud: str, version: str) -> None:
         self._own = own
         self._client = client
+        self._seal = seal
         self._cloud = cloud
         self._version = version
 
@@ -113,14 +115,15 @@ class SharedTransport:
 
     async def _ask(self, command: Command, deadline: float) -> dict[str, Any]:
         """Put the question into the queue and wait for its answer; leave neither behind."""
-        question = asdict(command) | {
+        question = {
+            "command": self._seal.close(asdict(command)),
             "deadline": deadline,
             "cloud": self._cloud,
             "expires": time.time() + deadline + PATIENCE,
         }
         name = f"ask:{uuid4()}"
         try:
-            handle: WorkflowHandleAsync[dict[str, Any]] = await self._client.enqueue_async(
+            handle: WorkflowHandleAsync[str] = await self._client.enqueue_async(
                 {
                     "workflow_name": WORKFLOW,
                     "workflow_id": name,
@@ -129,7 +132,7 @@ class SharedTransport:
                 },
                 question,
             )
-            return await handle.get_result(polling_interval_sec=POLL)
+            return self._seal.open(await handle.get_result(polling_interval_sec=POLL))
         finally:
             with suppress(DBOSException, SQLAlchemyError):
                 await asyncio.shield(asyncio.to_thread(self._forget, name))
@@ -164,6 +167,6 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
         retry_connection_errors=False,
     )
     try:
-        yield SharedTransport(own, client, cloud, version)
+        yield SharedTransport(own, client, Seal(database), cloud, version)
     finally:
         client.destroy()
