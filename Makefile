@@ -69,6 +69,7 @@ bench: install  ## measure: the lab, the upgrade, and the same upgrade as a plai
 	tools/prepare-machine lab
 	python bench/measure.py
 	PYTHONPATH=. python bench/engine.py
+	python bench/checkpoint.py
 
 clean:  ## remove what a build leaves here (not the lab's caches)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out
