@@ -29,6 +29,9 @@ _MEMORY = """\
 memory=$(awk '$1 == "MemAvailable:" { print int($2 / 4096) }' /proc/meminfo)
 if [ "$memory" -gt 2048 ]; then memory=2048; fi"""
 
+# users are served meanwhile, by the same processors and disks
+_MODESTLY = "renice -n 10 -p $$ > /dev/null\nionice -c 2 -n 7 -p $$"
+
 
 def room(needed: str, what: str) -> str:
     """Return shell lines that fail unless the present directory's disk has this many bytes free."""
@@ -122,7 +125,7 @@ class DumpDatabases(_OfDump):
     def apply(self) -> Command:
         """Refuse where the disk is too small, then dump."""
         enough = room(self._sizes("data_length"), "the dump")
-        return self.on_host(self._dump("--together", before=f"{enough}\n"))
+        return self.on_host(self._dump("--together", before=f"{_MODESTLY}\n{enough}\n"))
 
 
 class DumpStoppedDatabases(_OfDump):
@@ -153,6 +156,7 @@ class ProveDumpRestores(_OfDump):
         silent = "the scratch server did not start"
         client = "--no-defaults --protocol=socket --socket=$scratch/s --user=root"
         return self.on_host(f"""
+{_MODESTLY}
 umask 022
 cd {self.directory}
 rm -f restored

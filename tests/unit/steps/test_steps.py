@@ -113,3 +113,31 @@ def test_a_backup_that_is_gone_or_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "etc.tar.gz").write_text("archive")
     (tmp_path / "definitions.json").unlink()
     assert "definitions.json" in check()
+
+
+def test_room_for_the_next_dump_is_seen_to_before_anything_stops(tmp_path: Path) -> None:
+    dump = tmp_path / "running"
+    dump.mkdir()
+    (dump / "nova.sql.gz").write_bytes(bytes(1 << 20))
+    (dump / "manifest").write_text(f"{sha256(bytes(1 << 20)).hexdigest()}  nova.sql.gz\n")
+    step = CheckBackups(
+        id="a.b",
+        title="Check",
+        host="ctl1",
+        deadline=5,
+        estimate=1,
+        directories=(str(dump),),
+        once_more=(str(dump),),
+    )
+
+    def said(free: int) -> str:
+        df = tmp_path / "df"
+        df.write_text(f"#!/bin/sh\necho Avail; echo {free}\n")
+        df.chmod(0o755)
+        script = f"PATH={tmp_path}:$PATH\n{step.apply().script}"
+        done = subprocess.run(["sh", "-s"], input=script, text=True, check=False, capture_output=True)
+        assert (done.returncode == 0) == (done.stderr == "")
+        return done.stderr
+
+    assert said(1 << 21) == ""
+    assert f"{dump} has {1 << 20} free" in said(1 << 20)
