@@ -13,10 +13,11 @@ import pytest
 from skipstone.catalog import load_catalog
 from skipstone.errors import InputError
 from skipstone.rehearsal.databases import identify, redirect_cells, release_of
+from skipstone.rehearsal.directory import PREFIX
 from skipstone.rehearsal.dumps import find_dumps
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.loading import Loaded, load_all
-from skipstone.rehearsal.server import PREFIX, PrivateServer
+from skipstone.rehearsal.server import PrivateServer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

@@ -16,10 +16,10 @@ ALLOWED: dict[str, set[str]] = {
     "toolchain": {"catalog"},
     "checks": {"catalog", "cloud"},
     "steps": {"catalog", "cloud"},
-    "plan": {"catalog", "cloud", "checks", "steps"},
+    "plan": {"catalog", "cloud", "checks", "steps", "rehearsal"},
     "run": {"catalog", "cloud", "checks", "steps", "plan"},
     "impact": {"catalog", "cloud", "checks", "steps", "plan", "run"},
-    "rehearsal": {"catalog", "toolchain"},
+    "rehearsal": {"catalog", "cloud", "steps", "toolchain"},
     "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal"},
     "lab": set(),
     "cli": {

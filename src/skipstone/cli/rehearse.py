@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode
+from skipstone.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from skipstone.catalog import Release
+    from skipstone.catalog import Catalog, Release
+    from skipstone.cloud.inventory import Inventory
+    from skipstone.plan.plan import Plan
+    from skipstone.rehearsal.production import Production
+    from skipstone.rehearsal.report import RehearsalReport
     from skipstone.rehearsal.watcher import Watcher
     from skipstone.toolchain.toolchain import Toolchain
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+LIMIT = 50.0
+"""MiB a second: seventeen minutes for 50 GiB, and half of what a gigabit network carries."""
 
 
 @click.command(
@@ -26,22 +35,34 @@ Exit codes:
   4  a release's code refused, or would damage data: the report says whose and why
 \b
 Examples:
+  skipstone rehearse plan.yaml -i inventory.yaml -o rehearsal.json -o rehearsal.html
   skipstone rehearse --dumps /backup/tonight --to 2025.1
   skipstone rehearse --dumps /backup/tonight --from zed --to 2025.1 -o rehearsal.json
   skipstone rehearse --dumps . --to epoxy --every-release --json | jq .migration_seconds
 """
 )
+@click.argument("plan_file", type=FILE, required=False)
+@click.option("-i", "--inventory", "inventory_file", type=FILE, help="The inventory of the plan's cloud.")
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=LIMIT,
+    show_default=True,
+    metavar="MIB",
+    help="Read the cloud's databases no faster than so many MiB a second.",
+)
 @click.option(
     "--dumps",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Dumps of the cloud's databases: .sql, .sql.gz, .sql.zst, or what mydumper wrote.",
 )
-@click.option("--to", "target", required=True, metavar="REL", help="Release to arrive at.")
+@click.option("--to", "target", metavar="REL", help="Release to arrive at.")
 @click.option("--from", "source", metavar="REL", help="Release of the dumps; contradicted where it is wrong.")
 @click.option("--every-release", is_flag=True, help="Stop at every release on the way.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the report as JSON, too.")
+@click.option(
+    "-o", "--output", "outputs", type=FILE, multiple=True, help="Write the report: as JSON, or as .html."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of a summary.")
 @click.option("--no-isolation", is_flag=True, help="Run the commands where they could reach a network.")
 @click.option(
@@ -53,11 +74,14 @@ Examples:
     "--server", "program", type=click.Path(path_type=Path, exists=True), help="The mariadbd to be used."
 )
 def rehearse(
-    dumps: Path,
-    target: str,
-    source: str | None,
-    output: Path | None,
+    plan_file: Path | None,
+    inventory_file: Path | None,
+    dumps: Path | None,
+    target: str | None,
     *,
+    source: str | None,
+    outputs: tuple[Path, ...],
+    limit: float,
     directory: Path | None,
     program: Path | None,
     every_release: bool,
@@ -66,33 +90,101 @@ def rehearse(
 ) -> int:
     """Try an upgrade of the databases on copies of them, with each release's own code.
 
-    The dumps are loaded into a MariaDB of its own, behind a socket; nothing of the cloud is asked or touched,
-    and the commands are cut off from every network. Nothing is left behind but the report.
+    The copies are those of PLAN_FILE's running cloud, read without a lock and without a file there, or of
+    --dumps. They are loaded into a MariaDB of its own, behind a socket, and the commands are cut off from
+    every network. Nothing is left behind but the report.
     """
     from skipstone.catalog import load_catalog
-    from skipstone.rehearsal.rehearsal import Wish
-    from skipstone.rehearsal.rehearsal import rehearse as carry_out
-    from skipstone.views.rehearsal import show_rehearsal
 
     catalog = load_catalog()
-    wish = Wish(
-        dumps=dumps,
-        target=catalog.release(target),
-        source=catalog.release(source) if source else None,
-        every_release=every_release,
-        isolated=not no_isolation,
-        directory=directory,
-        program=program,
-    )
     with _progress() as watcher:
-        report = carry_out(catalog, wish, _toolchains(), watcher)
-    text = report.model_dump_json(indent=2) + "\n"
-    if output:
-        output.write_text(text)
+        rehearsal = _Rehearsal(catalog, watcher, directory, program, every_release, not no_isolation)
+        match plan_file, inventory_file, dumps, target:
+            case Path(), Path(), None, None if source is None:
+                report = rehearsal.of_cloud(plan_file, inventory_file, limit)
+            case None, None, Path(), str():
+                report = rehearsal.of_dumps(dumps, target, source)
+            case _:
+                raise InputError(
+                    "it is not clear what is to be rehearsed",
+                    remedy="name PLAN_FILE and its -i INVENTORY, or --dumps DIR and --to RELEASE",
+                )
+    return _tell(report, outputs, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Rehearsal:
+    """How it is rehearsed, whatever it is."""
+
+    catalog: Catalog
+    watcher: Watcher
+    directory: Path | None
+    program: Path | None
+    every_release: bool
+    isolated: bool
+
+    def of_dumps(self, dumps: Path, target: str, source: str | None) -> RehearsalReport:
+        """Rehearse with the dumps of a directory."""
+        from skipstone.rehearsal.rehearsal import Wish, rehearse
+
+        wish = Wish(
+            dumps=dumps,
+            target=self.catalog.release(target),
+            source=self.catalog.release(source) if source else None,
+            every_release=self.every_release,
+            isolated=self.isolated,
+            directory=self.directory,
+            program=self.program,
+        )
+        return rehearse(self.catalog, wish, _toolchains(), self.watcher)
+
+    def of_cloud(self, plan_file: Path, inventory_file: Path, limit: float) -> RehearsalReport:
+        """Rehearse with the databases of a plan's running cloud, whose dumps do not outlive this."""
+        from skipstone.cloud.inventory import load_inventory
+        from skipstone.plan.planfile import load_plan
+        from skipstone.rehearsal.isolation import isolate
+        from skipstone.rehearsal.production import copies_of
+
+        plan, inventory = load_plan(plan_file), load_inventory(inventory_file)
+        if self.isolated:
+            isolate()  # where it is not possible, that is said before an hour of reading
+        with copies_of(
+            _production(plan, inventory),
+            inventory,
+            parent=self.directory,
+            limit=limit,
+            watcher=self.watcher,
+        ) as copies:
+            return copies.sign(self.of_dumps(copies.directory, plan.target, plan.source))
+
+
+def _production(plan: Plan, inventory: Inventory) -> Production:
+    """Return what a plan dumps, and where; raise InputError where the inventory is another cloud's."""
+    from skipstone.rehearsal.production import Production
+    from skipstone.steps.backup import DumpDatabases
+
+    if plan.cloud != inventory.name:
+        raise InputError(
+            f"the plan is for the cloud {plan.cloud}, and the inventory is that of {inventory.name}",
+            where=str(inventory.path),
+        )
+    for step in plan.steps():
+        if isinstance(step, DumpDatabases):
+            return Production(plan.cloud, plan.id, step.host, step.databases)
+    raise InputError("this plan touches no database, so there is nothing to rehearse", where=plan.id)
+
+
+def _tell(report: RehearsalReport, outputs: tuple[Path, ...], *, as_json: bool) -> int:
+    from skipstone.views.rehearsal import show_rehearsal, write_rehearsal
+
+    for path in outputs:
+        write_rehearsal(report, path)
     if as_json:
-        click.echo(text, nl=False)
+        click.echo(report.model_dump_json(indent=2))
     else:
         show_rehearsal(report)
+        for path in outputs:
+            click.echo(f"written: {path}")
     return ExitCode.DONE if report.passed else ExitCode.NEEDS_OPERATOR
 
 

@@ -2,9 +2,18 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
+
+
+class Drain(Protocol):
+    """Where a command's output goes."""
+
+    async def drain(self, read: Callable[[int], Awaitable[bytes]]) -> None:
+        """Read a stream to its end; one that is read slowly is written slowly."""
+        ...
 
 
 class Output:

@@ -8,12 +8,13 @@ import asyncio
 import random
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import asyncssh
 
 from skipstone.cloud.command import Command, Outcome, Result
 from skipstone.cloud.inventory import Inventory, InventoryHost
-from skipstone.cloud.output import Output
+from skipstone.cloud.output import Drain, Output
 from skipstone.cloud.refusal import Witness, refusal
 from skipstone.cloud.target import Target, client_options, known_hosts
 from skipstone.errors import HostUnreachable
@@ -45,12 +46,18 @@ class SshTransport:
         Opening one has its own limit (OPENING_DEADLINE for each of OPENING_ATTEMPTS). At the deadline the
         session is closed and the outcome is UNKNOWN: the script may go on running on the host.
         """
+        stdout = Output()
+        outcome = await self.stream(command, stdout, deadline=deadline)
+        return replace(outcome, stdout=stdout.text)
+
+    async def stream(self, command: Command, stdout: Drain, *, deadline: float) -> Outcome:
+        """Run a script as ``run`` does, and let its output, of any length, go to ``stdout`` as it comes."""
         host = self._hosts[command.host]
         link = self._link(Target.of(host))
         async with link.sessions:
             await link.prove_root(host)
             process = await link.start(_shell(host))
-            return await _finish(process, command, deadline)
+            return await _finish(process, command, deadline, stdout)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -133,12 +140,13 @@ class _Link:
         if self._root_proven_on is connection:
             return
         process = await self.start("sudo -n id -u" if host.sudo else "id -u")
-        outcome = await _finish(process, Command(host.name, ""), OPENING_DEADLINE)
-        if not outcome.ok or outcome.stdout.split()[-1:] != ["0"]:
+        said = Output()
+        outcome = await _finish(process, Command(host.name, ""), OPENING_DEADLINE, said)
+        if not outcome.ok or said.text.split()[-1:] != ["0"]:
             raise HostUnreachable(
                 "logged in, but not as root, and sudo does not help",
                 where=self._target.label,
-                evidence=(outcome.stderr or f"user id {outcome.stdout}").strip(),
+                evidence=(outcome.stderr or f"user id {said.text}").strip(),
                 remedy="allow this user `sudo -n` (NOPASSWD) and set `sudo: true` in the inventory"
                 if host.sudo
                 else "log in as root, or set `sudo: true` in the inventory",
@@ -162,9 +170,12 @@ def _feed(process: asyncssh.SSHClientProcess[bytes], script: bytes) -> None:
         process.stdin.write_eof()
 
 
-async def _finish(process: asyncssh.SSHClientProcess[bytes], command: Command, deadline: float) -> Outcome:
+async def _finish(
+    process: asyncssh.SSHClientProcess[bytes], command: Command, deadline: float, stdout: Drain
+) -> Outcome:
+    """Return how a script ended; its ``stdout`` is for whoever drains it."""
     started = time.monotonic()
-    stdout, stderr = Output(), Output()
+    stderr = Output()
     code: int | None = None
     try:
         async with asyncio.timeout(deadline):
@@ -181,4 +192,4 @@ async def _finish(process: asyncssh.SSHClientProcess[bytes], command: Command, d
     if code is not None and code < 0:
         code = 128 - code  # a signal, told as a shell tells it
     result = Result.UNKNOWN if code is None else Result.EXITED
-    return Outcome(result, code, stdout.text, stderr.text, time.monotonic() - started)
+    return Outcome(result, code, "", stderr.text, time.monotonic() - started)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from skipstone.cloud.command import OPERATOR, Command, Outcome
 from skipstone.cloud.inventory import Inventory
 from skipstone.cloud.local import LocalTransport
+from skipstone.cloud.output import Drain
 from skipstone.cloud.ssh import SshTransport
 
 
@@ -23,6 +24,11 @@ class CloudTransport:
             return await self._local.run(command, deadline=deadline)
         self._inventory.host(command.host)
         return await self._ssh.run(command, deadline=deadline)
+
+    async def stream(self, command: Command, stdout: Drain, *, deadline: float) -> Outcome:
+        """Run a script on a host of the inventory, and let its output go to ``stdout`` as it comes."""
+        self._inventory.host(command.host)
+        return await self._ssh.stream(command, stdout, deadline=deadline)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from skipstone.catalog import Catalog, Release
@@ -55,6 +56,7 @@ class Wish:
 class _Clock:
     watcher: Watcher
     began: float = field(default_factory=time.monotonic)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     phases: dict[Phase, float] = field(default_factory=dict)
 
     @contextmanager
@@ -102,6 +104,7 @@ def rehearse(
         with clock.phase(Phase.COUNT):
             after = count(server, databases)
         return RehearsalReport(
+            began=clock.started,
             source=route.source.version,
             target=route.target.version,
             server=server.query("SELECT version()")[0][0],

@@ -1,5 +1,6 @@
 """What a rehearsal found out, as data: the same object is printed, drawn and written as JSON."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -18,6 +19,25 @@ class _Fact(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Reading(_Fact):
+    """How a running cloud's database was read: when its transaction began, and how long it took.
+
+    ``waited`` seconds of that are the bandwidth limit's.
+    """
+
+    at: datetime
+    seconds: float
+    waited: float
+
+
+class Origin(_Fact):
+    """The running cloud that was rehearsed, the plan for it, and the limit in MiB a second."""
+
+    cloud: str
+    plan: str
+    limit: float | None
+
+
 class DumpReport(_Fact):
     """One dump: where it lies, its bytes and databases, seconds of loading, and what was left out."""
 
@@ -26,12 +46,17 @@ class DumpReport(_Fact):
     databases: tuple[str, ...]
     seconds: float
     left_out: dict[str, int]
+    reading: Reading | None = None
 
 
 class CommandReport(_Fact):
-    """One command that was run; ``began`` is in seconds since the rehearsal's beginning."""
+    """One command that was run; ``began`` is in seconds since the rehearsal's beginning.
+
+    ``purpose`` is the catalog's word.
+    """
 
     command: str
+    purpose: str
     began: float
     seconds: float
     rounds: int
@@ -112,6 +137,7 @@ class ServiceReport(_Fact):
 class Phase(StrEnum):
     """What a rehearsal does, in order."""
 
+    READ = "read"
     SERVER = "server"
     TOOLCHAINS = "toolchains"
     LOAD = "load"
@@ -120,8 +146,13 @@ class Phase(StrEnum):
 
 
 class RehearsalReport(_Fact):
-    """The whole of a rehearsal; times are seconds. ``nobodys`` are databases that are no service's."""
+    """The whole of a rehearsal; times are seconds. ``nobodys`` are databases that are no service's.
 
+    ``origin`` is the running cloud whose databases these were; None where dumps were given.
+    """
+
+    origin: Origin | None = None
+    began: datetime
     source: str
     target: str
     server: str

@@ -85,6 +85,7 @@ def _stop(catalog: Catalog, done: StopDone, databases: tuple[LoadedDatabase, ...
 def _command(done: MoveDone) -> CommandReport:
     return CommandReport(
         command=" ".join(done.move.invocation.argv(())),
+        purpose=done.move.purpose,
         began=done.began,
         seconds=done.seconds,
         rounds=done.rounds,

@@ -1,19 +1,18 @@
 """A MariaDB of our own: in a directory of its own, behind a socket, on no network."""
 
-import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from skipstone.errors import InputError, SkipstoneError
+from skipstone.rehearsal.directory import private_directory
 
-PREFIX = "skipstone-rehearsal-"
 START_SECONDS = 60
 STOP_SECONDS = 60
 
@@ -30,21 +29,19 @@ _FAST = (
 class PrivateServer:
     """A database server for one rehearsal; a context that leaves nothing behind.
 
-    ``directory`` (default: the machine's for large temporary files) gets a directory of our own, which goes
-    with the context; what a killed rehearsal has left there is removed first. ``program`` is a mariadbd.
-    Entering raises InputError where there is none, SkipstoneError where it does not start.
+    ``directory`` gets a directory of our own (``private_directory``). ``program`` is a mariadbd. Entering
+    raises InputError where there is none, SkipstoneError where it does not start.
     """
 
     def __init__(self, directory: Path | None = None, program: Path | None = None) -> None:
-        self._parent = directory or Path(os.environ.get("TMPDIR", "/var/tmp"))  # noqa: S108 - the name is random
+        self._parent = directory
         self._program = program
+        self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         program = str(self._program or _find("mariadbd"))
-        _sweep(self._parent)
-        self.directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._parent))
-        self._held = _hold(self.directory)
+        self.directory = self._stack.enter_context(private_directory(self._parent))
         try:
             self._install()
             self._start(program)
@@ -63,8 +60,7 @@ class PrivateServer:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        os.close(self._held)
+        self._stack.close()
 
     @property
     def socket(self) -> Path:
@@ -155,20 +151,3 @@ def _find(program: str) -> str:
             remedy="install MariaDB (Debian: apt install mariadb-server-core mariadb-client)",
         )
     return found
-
-
-def _hold(directory: Path) -> int:
-    descriptor = os.open(directory, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what killed rehearsals have left: what no process holds."""
-    for left in parent.glob(f"{PREFIX}*"):
-        try:
-            descriptor = _hold(left)
-        except OSError:
-            continue
-        shutil.rmtree(left, ignore_errors=True)
-        os.close(descriptor)

@@ -1,6 +1,7 @@
 """A rehearsal on a terminal: while it goes on, and what it found out."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -8,12 +9,15 @@ from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
 
+from skipstone.cloud.cloudfile import write_privately
 from skipstone.rehearsal.fastforward import Move
 from skipstone.rehearsal.report import CommandReport, Ended, Phase, RehearsalReport, ServiceReport, StopReport
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.views.duration import duration
+from skipstone.views.page import megabytes
 
 PHASES = {
+    Phase.READ: "reading the cloud's databases",
     Phase.SERVER: "starting a database server",
     Phase.TOOLCHAINS: "fetching the releases' own code",
     Phase.LOAD: "loading the dumps",
@@ -29,20 +33,31 @@ ENDINGS = {
 SLOWEST = 10
 
 
+IN_BYTES = {Phase.READ, Phase.LOAD}
+"""Phases of which it is known how many bytes there are to do, and so how long that takes."""
+
+
 class Shown(Watcher):
     """A rehearsal as one bar."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
+        self._phase = Phase.SERVER
         self._task = bar.add_task("", phase="", total=None)
 
     def phase(self, phase: Phase, total: int = 0) -> None:
         """Begin the bar anew."""
-        self._bar.update(self._task, phase=PHASES[phase], total=total or None, completed=0, description="")
+        self._phase = phase
+        self._bar.reset(self._task, phase=PHASES[phase], total=total or None, description="")
 
     def advance(self, amount: int = 1) -> None:
         """Move it on."""
         self._bar.advance(self._task, amount)
+        if self._phase in IN_BYTES:
+            (task,) = self._bar.tasks
+            whole = f" of {megabytes(int(task.total))}" if task.total else ""
+            left = f", {duration(task.time_remaining)} left" if task.time_remaining else ""
+            self._bar.update(self._task, description=f"{megabytes(int(task.completed))}{whole}{left}")
 
     def move(self, move: Move) -> None:
         """Name the command that begins."""
@@ -50,6 +65,12 @@ class Shown(Watcher):
             self._task,
             description=f"{move.invocation.run.replace(' {config}', '')} ({move.release.codename})",
         )
+
+
+def write_rehearsal(report: RehearsalReport, path: Path) -> None:
+    """Write a report as a page, or as JSON, as the file's name says; raise InputError where that fails."""
+    text = report.model_dump_json(indent=2) + "\n"
+    write_privately(path, lambda file: file.write(text))
 
 
 def show_rehearsal(report: RehearsalReport) -> None:
