@@ -202,7 +202,7 @@ def test_a_reading_that_is_interrupted_leaves_nothing(
 ) -> None:
     """Neither here nor at the host; what a killed one leaves, the next one removes."""
     verb = ["rehearse", cloud / "plan.yaml", "-i", cloud / "inventory.yaml", "--directory", tmp_path]
-    command = [Path(sys.executable).parent / "skipstone", *verb, "--limit", "1"]
+    command = [str(Path(sys.executable).parent / "skipstone"), *map(str, verb), "--limit", "1"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until(lambda: any(file.stat().st_size for file in tmp_path.glob("*/*.sql")))
         assert dumping(production)

@@ -16,6 +16,7 @@ FILE = click.Path(path_type=Path)
     epilog="""\b
 Examples:
   skipstone plan cloud.yaml --to 2025.1 -o plan.yaml
+  skipstone plan cloud.yaml --to 2025.1 --rehearsal rehearsal.json -o plan.yaml
   skipstone plan cloud.yaml --to epoxy --json | jq '.stages[].name'
 """
 )
@@ -37,6 +38,13 @@ Examples:
     metavar="N",
     help="At most N steps at the same time on hosts of one zone (`zone` in the inventory: a rack).",
 )
+@click.option(
+    "--rehearsal",
+    "rehearsal_file",
+    type=FILE,
+    metavar="FILE",
+    help="The JSON that `skipstone rehearse -o` wrote: its times become estimates, its findings the plan's.",
+)
 @click.option("-o", "--output", type=FILE, help="Where to write the plan.  [default: plan.yaml]")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; write it only with -o.")
 def plan(
@@ -47,6 +55,7 @@ def plan(
     gate_expires: int,
     at_once: int | None,
     per_zone: int | None,
+    rehearsal_file: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> int:
@@ -58,6 +67,7 @@ def plan(
     from skipstone.cloud.cloudfile import load_cloud
     from skipstone.plan.planfile import save_plan, to_data
     from skipstone.plan.planner import Limits, make_plan
+    from skipstone.rehearsal.report import load_rehearsal
     from skipstone.views.tree import plan_tree
 
     catalog = load_catalog()
@@ -72,6 +82,7 @@ def plan(
         strategy=strategy,
         gate_expires=gate_expires,
         limits=Limits(at_once, per_zone),
+        rehearsal=load_rehearsal(rehearsal_file) if rehearsal_file else None,
     )
     path = output or (None if as_json else Path("plan.yaml"))
     if path:
@@ -80,7 +91,9 @@ def plan(
         click.echo(json.dumps(to_data(made), indent=2))
         return ExitCode.DONE
     Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(plan_tree(made))
-    click.echo(f"\nwritten: {path}\nnext:    skipstone runbook {path}   or   skipstone apply {path}")
+    click.echo(f"\nwritten: {path}")
+    verbs = (f"skipstone {verb} {path}" for verb in ("runbook", "rehearse", "apply"))
+    click.echo(f"next:    {'   or   '.join(verbs)}")
     return ExitCode.DONE
 
 

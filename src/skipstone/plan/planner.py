@@ -11,7 +11,9 @@ from skipstone.cloud.fingerprint import digest_of, fingerprint_of
 from skipstone.cloud.model import Cloud
 from skipstone.errors import Inhibited, InputError
 from skipstone.plan.plan import GATE_EXPIRES, Plan
+from skipstone.plan.rehearsed import expect_same, findings_of, timed
 from skipstone.plan.strategies import in_place
+from skipstone.rehearsal.report import RehearsalReport
 
 
 class Limits(NamedTuple):
@@ -33,12 +35,17 @@ def make_plan(
     strategy: str = "in-place",
     gate_expires: int = GATE_EXPIRES,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    rehearsal: RehearsalReport | None = None,
 ) -> Plan:
     """Return the plan that carries ``cloud`` to ``target``.
 
-    ``findings`` are the checks' answers for this target; a gate waits ``gate_expires`` seconds. Raise
-    Inhibited where a finding forbids the upgrade, InputError where the strategy cannot upgrade such a cloud.
+    ``findings`` are the checks' answers for this target, a ``rehearsal``'s come to them; a gate waits
+    ``gate_expires`` seconds. Raise Inhibited where a finding forbids the upgrade, InputError where the
+    strategy cannot upgrade such a cloud, PlanRefused where the rehearsal was of another.
     """
+    if rehearsal:
+        expect_same(rehearsal, cloud, catalog.release(cloud.release or rehearsal.source), target)
+        findings = (*findings, *findings_of(rehearsal, cloud))
     forbidding = [finding for finding in findings if finding.severity is Severity.INHIBITOR]
     if forbidding:
         raise Inhibited(
@@ -60,6 +67,8 @@ def make_plan(
     layout = in_place.Layout(name, cloud, catalog, source, target, findings)
     roots = {service.name: layout.api_root(service) for service in layout.services}
     stages = tuple(stage.model_copy(update=limits._asdict()) for stage in STRATEGIES[strategy](layout))
+    if rehearsal:
+        stages = timed(stages, rehearsal)
     return Plan(
         id=name,
         skipstone=__version__,

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
+
+from skipstone.errors import InputError
 
 
 class Ended(StrEnum):
@@ -173,3 +176,16 @@ class RehearsalReport(_Fact):
     def migration_seconds(self) -> float:
         """How long the services' databases took, carried side by side: the outage of the database stage."""
         return self.phases.get(Phase.CARRY, 0.0)
+
+
+def load_rehearsal(path: Path) -> RehearsalReport:
+    """Read what ``skipstone rehearse -o`` wrote as JSON; raise InputError where it is not that."""
+    try:
+        return RehearsalReport.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError(
+            "this is not the report of a rehearsal",
+            where=str(path),
+            evidence=str(error)[:600],
+            remedy="give the file that `skipstone rehearse -o FILE.json` wrote",
+        ) from error

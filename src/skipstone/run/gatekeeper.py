@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from skipstone.plan.plan import Gate, Plan
+from skipstone.plan.plan import Gate, Plan, Stage
+from skipstone.plan.rehearsed import said_of
 from skipstone.run.decision import Decision, read_decision
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal
 from skipstone.run.runview import GateView, RunView
 from skipstone.run.state import GateState, Kind
+from skipstone.steps.database import SyncDatabase
 
 PAUSE = 0.5
 """Seconds between two looks for a decision."""
@@ -123,7 +125,9 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     lines = [f"done: {stage.name} in {stage.seconds:.0f} s of {stage.estimate} s" for stage in done]
     skipped = [step for step in view.steps() if step.who]
     lines += [f"skipped: {step.id} by {step.who}: {step.why}" for step in skipped]
-    if not done:
+    if done:
+        lines += _rehearsed(plan, coming)
+    else:
         lines += [f"{found.severity}: {found.title} ({found.where or plan.cloud})" for found in plan.findings]
     seconds = sum(stage.estimate for stage in coming)
     lines.append(f"next: {', '.join(stage.name for stage in coming)}, about {seconds} s")
@@ -134,6 +138,14 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     if kept:
         lines.append(f"a rollback would take hosts and databases back to {min(kept):%Y-%m-%d %H:%M:%S} UTC")
     return lines
+
+
+def _rehearsed(plan: Plan, coming: tuple[Stage, ...]) -> list[str]:
+    """Return what a rehearsal has shown of the migrations that come, or that none was made."""
+    if not any(isinstance(step, SyncDatabase) for stage in coming for step in stage.steps):
+        return []
+    found = [f"{found.severity}: {found.title}" for found in said_of(plan.findings)]
+    return found or ["the databases' migration was not rehearsed: its time is guessed from their size"]
 
 
 def _in_time(decision: Decision, gate: GateView) -> bool:
