@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
@@ -17,6 +17,7 @@ from skipstone.rehearsal.databases import LoadedDatabase, heads, schema_of, tabl
 from skipstone.rehearsal.fastforward import Move, Stop
 from skipstone.rehearsal.report import Ended
 from skipstone.rehearsal.server import PrivateServer
+from skipstone.rehearsal.touching import Marks, Touched, marks, touched
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.toolchain.toolchain import Toolchain
 
@@ -41,6 +42,7 @@ class MoveDone:
     code: int
     outcome: Outcome
     output: str
+    touched: tuple[Touched, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,11 @@ class Workshop:
         if troubles:
             return StopDone(stop, Ended.GUARDED, troubles=troubles)
         done: list[MoveDone] = []
+        seen = self._marks(stop)
         for move in stop.moves:
             self.watcher.move(move)
-            done.append(self._run(move))
+            made, before, seen = self._run(move), seen, self._marks(stop)
+            done.append(replace(made, touched=touched(before, seen)))
             self.watcher.advance()
             if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
                 return StopDone(stop, Ended.FAILED, tuple(done), found=self._heads(stop))
@@ -155,6 +159,9 @@ class Workshop:
                     os.killpg(process.pid, signal.SIGKILL)
             else:
                 return process.returncode, output
+
+    def _marks(self, stop: Stop) -> Marks:
+        return marks(self.server, [one.name for one in self.databases if one.service == stop.service])
 
     def _heads(self, stop: Stop) -> dict[str, tuple[str, ...]]:
         return {

@@ -1,6 +1,5 @@
 """An upgrade of databases, tried on copies of them: load, look whose they are, carry, compare."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from skipstone.rehearsal.dumps import Dump, find_dumps
 from skipstone.rehearsal.fastforward import Stop, releases, stops
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.loading import Loaded, load_all
+from skipstone.rehearsal.meter import Meter
 from skipstone.rehearsal.report import Phase, RehearsalReport
 from skipstone.rehearsal.reporting import dump_report, service_report
 from skipstone.rehearsal.server import PrivateServer
@@ -81,6 +81,7 @@ def rehearse(
     with ExitStack() as stack:
         with clock.phase(Phase.SERVER):
             server = stack.enter_context(PrivateServer(wish.directory, wish.program))
+        meter = stack.enter_context(Meter(server.directory, server.pid))
         loaded = _load(server, dumps, clock)
         tables = {content.name: content.tables for one in loaded for content in one.contents}
         databases, nobodys = identify(server, catalog, tables)
@@ -100,7 +101,9 @@ def rehearse(
             began=clock.began,
             watcher=clock.watcher,
         )
+        processor = meter.processor()
         made = _carry(workshop, chains, clock)
+        processor = meter.processor() - processor
         with clock.phase(Phase.COUNT):
             after = count(server, databases)
         return RehearsalReport(
@@ -116,6 +119,7 @@ def rehearse(
                 for name in chains
             ),
             phases=clock.phases,
+            taken=meter.taken(sum(dump.size for dump in dumps), processor),
         )
 
 
@@ -193,9 +197,9 @@ def _configurations(
 def _carry(
     workshop: Workshop, chains: Mapping[str, tuple[Stop, ...]], clock: _Clock
 ) -> dict[str, tuple[StopDone, ...]]:
-    """Carry all services side by side; the one with most rows begins first, for it ends last."""
+    """Carry all services side by side, as the plan's stage does."""
     commands = sum(len(stop.moves) for chain in chains.values() for stop in chain)
-    with clock.phase(Phase.CARRY, commands), ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+    with clock.phase(Phase.CARRY, commands), ThreadPoolExecutor(len(chains)) as pool:
         running = {name: pool.submit(workshop.carry, chain) for name, chain in chains.items()}
         try:
             return {name: one.result() for name, one in running.items()}

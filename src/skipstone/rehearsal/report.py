@@ -1,5 +1,6 @@
 """What a rehearsal found out, as data: the same object is printed, drawn and written as JSON."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -52,10 +53,19 @@ class DumpReport(_Fact):
     reading: Reading | None = None
 
 
+class TableWork(_Fact):
+    """What a command did to a table (``nova.instances``): rows it read and wrote, or built it anew."""
+
+    table: str
+    read: int
+    written: int
+    altered: bool
+
+
 class CommandReport(_Fact):
     """One command that was run; ``began`` is in seconds since the rehearsal's beginning.
 
-    ``purpose`` is the catalog's word.
+    ``purpose`` is the catalog's word; ``tables`` are those with most work.
     """
 
     command: str
@@ -66,6 +76,7 @@ class CommandReport(_Fact):
     code: int
     outcome: str
     output: str
+    tables: tuple[TableWork, ...] = ()
 
 
 class TroubleReport(_Fact):
@@ -98,7 +109,7 @@ class StopReport(_Fact):
 
 
 class TableChange(_Fact):
-    """A table whose rows are not as many as before; None is a table that is not there."""
+    """A table's rows before and after; None is a table that is not there."""
 
     table: str
     before: int | None
@@ -106,14 +117,20 @@ class TableChange(_Fact):
 
 
 class DatabaseReport(_Fact):
-    """One database: its catalog name, heads, bytes and rows as they were, and the tables that changed."""
+    """One database: its catalog name, heads, bytes and rows as they were, and the rows of every table."""
 
     name: str
     known_as: str
     heads: tuple[str, ...]
     size: int
     rows: int
-    changes: tuple[TableChange, ...]
+    tables: tuple[TableChange, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def changes(self) -> tuple[TableChange, ...]:
+        """The tables whose rows are not as many as before."""
+        return tuple(table for table in self.tables if table.before != table.after)
 
 
 class ServiceReport(_Fact):
@@ -137,6 +154,22 @@ class ServiceReport(_Fact):
         return sum(stop.seconds for stop in self.stops)
 
 
+class Taken(_Fact):
+    """What a rehearsal took of its machine: peaks in bytes, and the processor's time for the migrations.
+
+    ``disk`` is the database server's, ``server`` its memory, ``commands`` the memory of all releases'
+    commands that ran at once. ``load`` is how many processes wanted one of the ``cores`` before it began.
+    """
+
+    dumps: int
+    disk: int
+    server: int
+    commands: int
+    cores: int
+    load: float
+    processor: float
+
+
 class Phase(StrEnum):
     """What a rehearsal does, in order."""
 
@@ -151,7 +184,8 @@ class Phase(StrEnum):
 class RehearsalReport(_Fact):
     """The whole of a rehearsal; times are seconds. ``nobodys`` are databases that are no service's.
 
-    ``origin`` is the running cloud whose databases these were; None where dumps were given.
+    ``origin`` is the running cloud whose databases these were; None where dumps were given. ``runs`` are the
+    ``migration_seconds`` of every run, where there were several; the others' times are those of the slowest.
     """
 
     origin: Origin | None = None
@@ -164,6 +198,8 @@ class RehearsalReport(_Fact):
     nobodys: tuple[str, ...]
     services: tuple[ServiceReport, ...]
     phases: dict[Phase, float]
+    taken: Taken | None = None
+    runs: tuple[float, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -176,6 +212,12 @@ class RehearsalReport(_Fact):
     def migration_seconds(self) -> float:
         """How long the services' databases took, carried side by side: the outage of the database stage."""
         return self.phases.get(Phase.CARRY, 0.0)
+
+
+def slowest_of(reports: Sequence[RehearsalReport]) -> RehearsalReport:
+    """Return one report of several runs: one that failed, or the slowest, with the seconds of all."""
+    found = max(reports, key=lambda report: (not report.passed, report.migration_seconds))
+    return found.model_copy(update={"runs": tuple(report.migration_seconds for report in reports)})
 
 
 def load_rehearsal(path: Path) -> RehearsalReport:

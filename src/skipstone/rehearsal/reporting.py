@@ -1,6 +1,7 @@
 """The report of a rehearsal, out of what was done."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from skipstone.catalog import Catalog
 from skipstone.rehearsal.carrying import MoveDone, StopDone, Trouble
@@ -15,6 +16,7 @@ from skipstone.rehearsal.report import (
     ServiceReport,
     StopReport,
     TableChange,
+    TableWork,
     TroubleReport,
 )
 
@@ -55,16 +57,14 @@ def _database(one: LoadedDatabase, before: Counted, after: Counted) -> DatabaseR
         heads=one.heads,
         size=before.size,
         rows=sum(before.rows.values()),
-        changes=_changes(before.rows, after.rows),
+        tables=_tables(before.rows, after.rows),
     )
 
 
-def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[TableChange, ...]:
-    """Return the tables whose rows are not as many as before."""
+def _tables(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[TableChange, ...]:
     return tuple(
         TableChange(table=table, before=before.get(table), after=after.get(table))
         for table in sorted({*before, *after})
-        if before.get(table) != after.get(table)
     )
 
 
@@ -92,6 +92,7 @@ def _command(done: MoveDone) -> CommandReport:
         code=done.code,
         outcome=done.outcome,
         output=done.output,
+        tables=tuple(TableWork(**asdict(one)) for one in done.touched),
     )
 
 

@@ -23,6 +23,8 @@ _FAST = (
     "--innodb-buffer-pool-size=512M",
     "--innodb-log-file-size=256M",
     "--max-allowed-packet=1G",
+    # which tables a command works on
+    "--userstat=ON",
 )
 
 
@@ -66,6 +68,12 @@ class PrivateServer:
     def socket(self) -> Path:
         """The socket that clients of this machine connect to."""
         return self.directory / "s"
+
+    @property
+    def pid(self) -> int:
+        """The server's process, while the context lasts."""
+        assert self._process is not None  # noqa: S101 - it was started on entering
+        return self._process.pid
 
     def client(self, *arguments: str, user: str = "root") -> tuple[str, ...]:
         """Return the command line of a client."""

@@ -16,23 +16,28 @@ def write_page(report: Report, path: Path) -> None:
     write_text(path, render(report))
 
 
-def render(report: Report) -> str:
-    """Return the page."""
-    pages = Environment(
+def pages() -> Environment:
+    """Return where the templates are, with the filters that they share."""
+    found = Environment(
         loader=PackageLoader("skipstone.views"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {
+    found.filters |= {
         "span": span,
         "moment": moment,
         "megabytes": megabytes,
         "describe": describe,
         "counted": counted,
     }
-    template = pages.get_template("report.html.j2")
+    return found
+
+
+def render(report: Report) -> str:
+    """Return the page."""
+    template = pages().get_template("report.html.j2")
     weights = {weight: word for weight, (word, _) in WORDS.items()}
     return template.render(
         report=report, timeline=draw(report), legend=LEGEND, weights=weights, excuses=_excuses(report)

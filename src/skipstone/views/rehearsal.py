@@ -1,7 +1,6 @@
 """A rehearsal on a terminal: while it goes on, and what it found out."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -9,9 +8,16 @@ from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
 
-from skipstone.cloud.cloudfile import write_privately
 from skipstone.rehearsal.fastforward import Move
-from skipstone.rehearsal.report import CommandReport, Ended, Phase, RehearsalReport, ServiceReport, StopReport
+from skipstone.rehearsal.report import (
+    CommandReport,
+    Ended,
+    Phase,
+    RehearsalReport,
+    ServiceReport,
+    StopReport,
+    TableWork,
+)
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.views.duration import duration
 from skipstone.views.page import megabytes
@@ -31,6 +37,8 @@ ENDINGS = {
     Ended.OTHER_HEADS: "ended at other heads than this release's",
 }
 SLOWEST = 10
+LAST_LINES, LONGEST = 8, 400
+"""Lines of a failed command's output that are shown, and characters of each; the JSON has more."""
 
 
 IN_BYTES = {Phase.READ, Phase.LOAD}
@@ -67,31 +75,32 @@ class Shown(Watcher):
         )
 
 
-def write_rehearsal(report: RehearsalReport, path: Path) -> None:
-    """Write a report as a page, or as JSON, as the file's name says; raise InputError where that fails."""
-    text = report.model_dump_json(indent=2) + "\n"
-    write_privately(path, lambda file: file.write(text))
-
-
 def show_rehearsal(report: RehearsalReport) -> None:
     """Print what a rehearsal found out, from top to bottom."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 120
     for part in _parts(report):
-        console.print(part)
+        # text is left to the terminal's own lines: a path or a statement cut in two cannot be copied
+        console.print(part, soft_wrap=isinstance(part, str))
 
 
 def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
     verdict = "[green]every database arrived[/]" if report.passed else "[red]not every database arrived[/]"
     yield f"[bold]{report.source} → {report.target}[/bold]: {verdict}, on copies in {escape(report.server)}"
+    if report.origin:
+        times = sorted(dump.reading.at for dump in report.dumps if dump.reading)
+        when = f"from {times[0]:%H:%M:%S} to {times[-1]:%H:%M:%S} UTC"
+        yield f"the databases of the running cloud {escape(report.origin.cloud)} were read {when}"
     yield _services(report)
     for service in report.services:
         yield from _troubles(service)
     yield from _left_out(report)
     yield ""
-    yield f"database stage: {duration(report.migration_seconds)}, services side by side; slowest commands:"
+    yield "\n".join(prediction(report))
+    yield "slowest commands, and the table that each worked on most:"
     yield _slowest(report)
+    yield from needs(report)
     others = ", ".join(f"{PHASES[phase]} {duration(seconds)}" for phase, seconds in report.phases.items())
     yield f"the rehearsal itself: {others}"
     if not report.isolated:
@@ -120,15 +129,22 @@ def _troubles(service: ServiceReport) -> Iterator[RenderableType]:
         if stop.ended is Ended.OTHER_HEADS:
             yield f"\n[red]{service.service}, {stop.title}[/]: {ENDINGS[stop.ended]}"
             lines = [
-                f"{name}: {', '.join(found)}, wanted {', '.join(stop.wanted[name])}"
+                f"  {name}: {', '.join(found)}, wanted {', '.join(stop.wanted[name])}"
                 for name, found in stop.heads.items()
             ]
-            yield Padding(escape("\n".join(lines)), (0, 2))
+            yield escape("\n".join(lines))
 
 
 def _failure(service: ServiceReport, stop: StopReport, command: CommandReport) -> Iterator[RenderableType]:
     yield f"\n[red]{service.service}, {stop.title}[/]: {escape(command.command)} exited with {command.code}"
-    yield Padding(escape("\n".join(command.output.strip().splitlines()[-8:])), (0, 2))
+    for line in last_lines(command):
+        yield f"  {escape(line)}"
+
+
+def last_lines(command: CommandReport) -> list[str]:
+    """Return the last lines of a command's output; of a statement with its values only the beginning."""
+    lines = command.output.strip().splitlines()[-LAST_LINES:]
+    return [line if len(line) <= LONGEST else f"{line[:LONGEST]} [...]" for line in lines]
 
 
 def _left_out(report: RehearsalReport) -> Iterator[RenderableType]:
@@ -140,15 +156,59 @@ def _left_out(report: RehearsalReport) -> Iterator[RenderableType]:
             yield f"left out of {escape(dump.where)}: {escape(what)}"
 
 
-def _slowest(report: RehearsalReport) -> Table:
-    table = Table(box=None, show_header=False)
+def slowest(report: RehearsalReport) -> list[tuple[CommandReport, ServiceReport, StopReport]]:
+    """Return the commands that took longest, the longest first."""
     commands = [
         (command, service, stop)
         for service in report.services
         for stop in service.stops
         for command in stop.commands
     ]
-    for command, _, stop in sorted(commands, key=lambda item: -item[0].seconds)[:SLOWEST]:
-        again = f"{command.rounds} rounds" if command.rounds > 1 else ""
-        table.add_row(duration(command.seconds), stop.title, escape(command.command), again)
+    return sorted(commands, key=lambda item: -item[0].seconds)[:SLOWEST]
+
+
+def _work(table: TableWork) -> str:
+    done = (f"{table.read:,} read", f"{table.written:,} written", "altered")
+    told = [text for text, said in zip(done, (table.read, table.written, table.altered), strict=True) if said]
+    return f"{table.table} ({', '.join(told)})"
+
+
+def _slowest(report: RehearsalReport) -> Table:
+    table = Table(box=None, show_header=False)
+    for command, _, stop in slowest(report):
+        again = f" ({command.rounds} rounds)" if command.rounds > 1 else ""
+        work = ", ".join(map(_work, command.tables[:1]))
+        table.add_row(duration(command.seconds), stop.title, escape(command.command + again), escape(work))
     return table
+
+
+def prediction(report: RehearsalReport) -> Iterator[str]:
+    """Yield what is known of how long the databases' stage will take, and how well."""
+    seconds = report.migration_seconds
+    yield f"database stage: {duration(seconds)}, services side by side"
+    if report.runs:
+        least, most = duration(min(report.runs)), duration(max(report.runs))
+        yield f"{len(report.runs)} runs took from {least} to {most}; the figures here are the slowest run's"
+    else:
+        yield "one run, so nothing is known of its spread: --runs 3 measures it"
+    longest = max(report.services, key=lambda service: service.seconds)
+    yield (
+        f"the longest chain is {longest.service}'s, {duration(longest.seconds)}; one service after the other"
+        f" would take {duration(sum(service.seconds for service in report.services))}"
+    )
+    if report.taken:
+        yield (
+            f"of it {duration(report.taken.processor)} of processor time, on {report.taken.cores} cores for"
+            f" which {report.taken.load:.1f} processes were waiting before: a busy machine takes longer"
+        )
+
+
+def needs(report: RehearsalReport) -> Iterator[str]:
+    """Yield what the rehearsal took of its machine."""
+    if report.taken:
+        disk, dumps = megabytes(report.taken.disk), megabytes(report.taken.dumps)
+        yield f"disk: {disk} for the copies, {dumps} for the dumps"
+        yield (
+            f"memory: {megabytes(report.taken.server)} for the database server,"
+            f" {megabytes(report.taken.commands)} for the commands at once"
+        )

@@ -121,7 +121,7 @@ def draw(report: Report) -> Timeline | None:
     sections = [_stages(report, axis), _hosts(report, axis)]
     if report.impact:
         sections += [_apis(report.impact, axis), _instances(report.impact, axis)]
-    return Timeline(_ticks(axis.seconds), tuple(section for section in sections if section.lanes))
+    return Timeline(ticks(axis.seconds), tuple(section for section in sections if section.lanes))
 
 
 def _axis(report: Report) -> Axis | None:
@@ -135,7 +135,8 @@ def _axis(report: Report) -> Axis | None:
     return Axis(min(times), (max(times) - min(times)).total_seconds())
 
 
-def _ticks(seconds: float) -> tuple[Tick, ...]:
+def ticks(seconds: float) -> tuple[Tick, ...]:
+    """Return the marks of an axis that is so many seconds long."""
     step = next((step for step in _STEPS if seconds / step <= _TICKS), _STEPS[-1])
     return tuple(Tick(round(at / seconds * WIDTH, 2), _clock(at)) for at in range(0, int(seconds) + 1, step))
 

@@ -68,7 +68,6 @@ def _databases(cloud: Cloud, service: str) -> tuple[DatabaseReport, ...]:
             heads=database.heads,
             size=database.size,
             rows=sum(table.rows for table in database.tables),
-            changes=(),
         )
         for database in cloud.databases
         if database.service == service
