@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+from math import ceil
 from pathlib import Path
 
 import pytest
 
+from skipstone.plan.planfile import load_plan
 from tests.lab.labcloud import LabCloud
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
@@ -48,3 +50,39 @@ def test_a_wrong_release_is_contradicted(lab: LabCloud, dumps: Path) -> None:
     refused = lab.skipstone("rehearse", "--dumps", dumps, "--from", "2023.1", "--to", "2025.1", codes={2})
     assert "not of 2023.1" in refused.stderr
     assert "Zed" in refused.stderr
+
+
+def test_the_running_cloud_is_rehearsed_and_its_times_become_the_plans(lab: LabCloud, tmp_path: Path) -> None:
+    cloud, plan, report = (tmp_path / name for name in ("cloud.yaml", "plan.yaml", "rehearsal.json"))
+    place = tmp_path / "place"
+    place.mkdir()
+    lab.skipstone("discover", "-i", lab.inventory, "-o", cloud)
+    lab.skipstone("plan", cloud, "--to", "2025.1", "-o", plan)
+    before = locks_and_files(lab)
+    outputs = ("-o", report, "-o", tmp_path / "rehearsal.html")
+    lab.skipstone("rehearse", plan, "-i", lab.inventory, "--directory", place, *outputs)
+    assert locks_and_files(lab) == before, "the running cloud is neither locked nor written to"
+    assert list(place.iterdir()) == [], "something is left"
+    found = json.loads(report.read_text())
+    assert found["passed"]
+    assert found["origin"]["plan"] == load_plan(plan).id
+    assert {dump["where"] for dump in found["dumps"]} == {f"ctl1: {name}" for name in DATABASES}
+    assert "Every database arrived" in (tmp_path / "rehearsal.html").read_text()
+
+    measured = tmp_path / "measured.yaml"
+    lab.skipstone("plan", cloud, "--to", "2025.1", "--rehearsal", report, "-o", measured)
+    (nova,) = (service for service in found["services"] if service["service"] == "nova")
+    seconds = sum(one["seconds"] for one in nova["stops"][-1]["commands"] if one["purpose"] == "sync")
+    (sync,) = (step for step in load_plan(measured).steps() if step.id == "databases.nova.sync")
+    assert sync.estimate == ceil(seconds)
+    assert "databases-rehearsed" in {finding.id for finding in load_plan(measured).findings}
+
+
+def locks_and_files(lab: LabCloud) -> str:
+    """Return how often the server was told to lock tables, and what lies where files could be left."""
+    asked = "show global status where variable_name in ('Com_lock_tables', 'Com_flush')"
+    places = "/root /tmp /var/tmp /var/lib/skipstone"
+    return lab.on(
+        "ctl1",
+        f'mariadb -NBe "{asked}"; find {places} -not -path "*/systemd-private-*" 2>/dev/null | sort',
+    )
