@@ -135,7 +135,7 @@ def test_the_running_server_is_neither_changed_nor_locked(
 
 
 def test_a_limit_makes_it_wait(host: Sshd, tmp_path: Path) -> None:
-    with copied(host, tmp_path, "large", limit=30) as slow:
+    with copied(host, tmp_path, "large", limit=8) as slow:
         assert slow.readings["large"].waited > 0
     with copied(host, tmp_path, "large") as fast:
         assert fast.readings["large"].waited == 0

@@ -1,5 +1,6 @@
 """Which files of a directory are dumps, and how they are read."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ READERS: dict[str, tuple[str, ...]] = {
     ".zst": ("zstd", "--decompress", "--stdout", "--quiet"),
 }
 """Ending of a dump's name -> what reads it."""
+
+GZIP_TELLS = 64 << 20
+"""Bytes of a gzip file up to which its last four are its contents' length: they count to 4 GiB only."""
 
 MYDUMPER = "metadata"
 """The file that marks a directory of mydumper's."""
@@ -40,6 +44,12 @@ class Dump:
     def size(self) -> int:
         """Bytes as they lie on the disk."""
         return sum(file.stat().st_size for file in self.files)
+
+    @property
+    def sql_size(self) -> int | None:
+        """Bytes of SQL in it; None where that is not known before it was read."""
+        sizes = [_sql_size(file) for file in self.files]
+        return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def find_dumps(directory: Path) -> tuple[Dump, ...]:
@@ -76,6 +86,15 @@ def _dumps_in(directory: Path) -> Iterator[Dump]:
     for name in names:
         own = [path for path in files if _stem(path).partition(".")[0] in (name, f"{name}-schema-create")]
         yield Dump(name, tuple(sorted(own, key=_rank)))
+
+
+def _sql_size(path: Path) -> int | None:
+    size = path.stat().st_size
+    if path.suffix == ".gz" and size < GZIP_TELLS:
+        with path.open("rb") as file:
+            file.seek(-min(size, 4), os.SEEK_END)
+            return int.from_bytes(file.read(), "little")
+    return size if path.suffix == ".sql" else None
 
 
 def _rank(path: Path) -> tuple[int, str]:

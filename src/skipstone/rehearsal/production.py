@@ -188,13 +188,15 @@ class _Limit:
         self._free_at = 0.0
 
     async def take(self, amount: int) -> float:
-        """Wait until so many bytes may pass; return the seconds."""
+        """Wait until all that was taken before has had its time; return the seconds."""
         if self._rate is None:
             return 0.0
-        began = time.monotonic()
-        self._free_at = max(self._free_at, began) + amount / (self._rate * MIB)
-        await asyncio.sleep(self._free_at - began)
-        return time.monotonic() - began
+        now = time.monotonic()
+        wait = max(self._free_at - now, 0.0)
+        self._free_at = now + wait + amount / (self._rate * MIB)
+        if wait:
+            await asyncio.sleep(wait)
+        return wait
 
 
 class _Drain:

@@ -124,8 +124,8 @@ def rehearse(
 
 
 def _load(server: PrivateServer, dumps: tuple[Dump, ...], clock: _Clock) -> tuple[Loaded, ...]:
-    plain = all(file.suffix == ".sql" for dump in dumps for file in dump.files)
-    with clock.phase(Phase.LOAD, sum(dump.size for dump in dumps) if plain else 0):
+    sizes = [dump.sql_size for dump in dumps]
+    with clock.phase(Phase.LOAD, 0 if None in sizes else sum(size or 0 for size in sizes)):
         return load_all(server, dumps, at_once=LOADS_AT_ONCE, progress=clock.watcher.advance)
 
 

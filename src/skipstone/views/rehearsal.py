@@ -56,13 +56,21 @@ class Shown(Watcher):
     def phase(self, phase: Phase, total: int = 0) -> None:
         """Begin the bar anew."""
         self._phase = phase
-        self._bar.reset(self._task, phase=PHASES[phase], total=total or None, description="")
+        self._begin(total or None, 0)
+
+    def _begin(self, total: int | None, completed: int) -> None:
+        # a task's total cannot be taken back: None means that it stays
+        self._bar.remove_task(self._task)
+        self._task = self._bar.add_task("", phase=PHASES[self._phase], total=total, completed=completed)
 
     def advance(self, amount: int = 1) -> None:
         """Move it on."""
         self._bar.advance(self._task, amount)
         if self._phase in IN_BYTES:
             (task,) = self._bar.tasks
+            if task.total and task.completed > task.total:  # a server's sizes are estimates
+                self._begin(None, int(task.completed))
+                (task,) = self._bar.tasks
             whole = f" of {megabytes(int(task.total))}" if task.total else ""
             left = f", {duration(task.time_remaining)} left" if task.time_remaining else ""
             self._bar.update(self._task, description=f"{megabytes(int(task.completed))}{whole}{left}")

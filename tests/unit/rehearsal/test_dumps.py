@@ -70,3 +70,12 @@ def test_a_compressed_file_that_was_cut_off(tmp_path: Path) -> None:
         for _ in source:
             pass
     assert "unexpected end of file" in caught.value.evidence
+
+
+def test_the_bytes_of_sql_are_known_of_plain_and_gzipped_dumps(tmp_path: Path) -> None:
+    text = "INSERT INTO `x` VALUES (1);\n" * 1000
+    (tmp_path / "a.sql").write_text(text)
+    (tmp_path / "b.sql.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "c.sql.zst").write_bytes(b"")
+    sizes = {dump.name: dump.sql_size for dump in find_dumps(tmp_path)}
+    assert sizes == {"a": len(text), "b": len(text), "c": None}

@@ -143,6 +143,10 @@ def test_progress_tells_bytes_and_time_left() -> None:
         (task,) = bar.tasks
         assert task.fields["phase"] == "reading the cloud's databases"
         assert re.fullmatch(r"30 MiB of 100 MiB, .+ left", task.description)
+        shown.advance(200 << 20)
+        (task,) = bar.tasks
+        assert task.description == "230 MiB", "more than the server said there was"
         shown.phase(Phase.CARRY, 7)
         shown.advance()
+        (task,) = bar.tasks
         assert (task.completed, task.total, task.description) == (1, 7, "")
