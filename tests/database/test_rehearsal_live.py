@@ -159,6 +159,35 @@ def test_a_connection_that_is_lost(host: Sshd, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of eight MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "skipstone-test", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_is_too_small_is_seen_before_anything_is_read(host: Sshd, small: Path) -> None:
+    with pytest.raises(InputError, match="no room") as caught, copied(host, small, "large"):
+        pass
+    assert "8 MiB are free" in caught.value.evidence
+    assert list(small.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_is_not_taken_for_a_lost_connection(
+    host: Sshd, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skipstone.rehearsal.production.SERVER_SIZE", -(1 << 40))
+    with pytest.raises(InputError, match="cannot be written") as caught, copied(host, small, "large"):
+        pass
+    assert "No space left" in caught.value.evidence
+    assert list(small.iterdir()) == []
+
+
 def test_the_report_names_the_cloud_and_when_each_database_was_read(host: Sshd, tmp_path: Path) -> None:
     catalog = load_catalog()
     with copied(host, tmp_path, "heat_prod") as copies:

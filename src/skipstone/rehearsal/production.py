@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from skipstone.cloud.command import Command, Outcome, Result
 from skipstone.cloud.inventory import Inventory
@@ -119,10 +120,10 @@ class _Read:
                     }
         return {name: task.result() for name, task in tasks.items()}
 
-    def _file(self, name: str) -> IO[bytes]:
+    def _file(self, name: str) -> FileIO:
         path = self.directory / f"{name}.sql"
         path.touch(mode=0o600)
-        return path.open("wb")
+        return path.open("wb", buffering=0)
 
     async def _sizes(self, transport: CloudTransport) -> dict[str, "_Size"]:
         names = ",".join(f"'{name}'" for name in self.production.databases)
@@ -148,7 +149,7 @@ class _Read:
             )
 
     async def _one(
-        self, transport: CloudTransport, gate: asyncio.Semaphore, name: str, file: IO[bytes]
+        self, transport: CloudTransport, gate: asyncio.Semaphore, name: str, file: FileIO
     ) -> Reading:
         async with gate:
             drain = _Drain(file, self.limit, self.watcher.advance)
@@ -202,7 +203,7 @@ class _Limit:
 class _Drain:
     """A file that a stream goes into; ``waited`` are the seconds that the limit has cost."""
 
-    def __init__(self, file: IO[bytes], limit: _Limit, progress: Callable[[int], None]) -> None:
+    def __init__(self, file: FileIO, limit: _Limit, progress: Callable[[int], None]) -> None:
         self._file, self._limit, self._progress = file, limit, progress
         self.waited = 0.0
 
@@ -210,10 +211,15 @@ class _Drain:
         """Read a stream to its end; raise InputError where the disk is full."""
         while chunk := await read(CHUNK):
             self.waited += await self._limit.take(len(chunk))
-            try:
-                self._file.write(chunk)
-            except OSError as error:  # else it would be taken for one of the connection's
-                raise InputError(
-                    "the dumps cannot be written", where=self._file.name, evidence=str(error)
-                ) from error
+            self._write(chunk)
             self._progress(len(chunk))
+
+    def _write(self, chunk: bytes) -> None:
+        try:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:  # else it would be taken for one of the connection's
+            raise InputError(
+                "the dumps cannot be written", where=self._file.name, evidence=str(error)
+            ) from error

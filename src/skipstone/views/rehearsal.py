@@ -192,8 +192,8 @@ def _slowest(report: RehearsalReport) -> Table:
 
 def prediction(report: RehearsalReport) -> Iterator[str]:
     """Yield what is known of how long the databases' stage will take, and how well."""
-    seconds = report.migration_seconds
-    yield f"database stage: {duration(seconds)}, services side by side"
+    far = "" if report.passed else ", as far as it got"
+    yield f"database stage: {duration(report.migration_seconds)}, services side by side{far}"
     if report.runs:
         least, most = duration(min(report.runs)), duration(max(report.runs))
         yield f"{len(report.runs)} runs took from {least} to {most}; the figures here are the slowest run's"
@@ -204,11 +204,21 @@ def prediction(report: RehearsalReport) -> Iterator[str]:
         f"the longest chain is {longest.service}'s, {duration(longest.seconds)}; one service after the other"
         f" would take {duration(sum(service.seconds for service in report.services))}"
     )
+    before = max(_before_the_outage(report, service) for service in report.services)
+    if before:
+        yield (
+            f"up to {duration(before)} of a chain are {report.source}'s own online data migrations: run them"
+            " on the cloud while it serves, then nothing of them is left for the outage"
+        )
     if report.taken:
         yield (
             f"of it {duration(report.taken.processor)} of processor time, on {report.taken.cores} cores for"
             f" which {report.taken.load:.1f} processes were waiting before: a busy machine takes longer"
         )
+
+
+def _before_the_outage(report: RehearsalReport, service: ServiceReport) -> float:
+    return sum(stop.seconds for stop in service.stops if stop.release == report.source)
 
 
 def needs(report: RehearsalReport) -> Iterator[str]:

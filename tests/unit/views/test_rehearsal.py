@@ -19,7 +19,7 @@ from skipstone.rehearsal.report import (
     load_rehearsal,
     slowest_of,
 )
-from skipstone.views.rehearsal import Shown, show_rehearsal
+from skipstone.views.rehearsal import Shown, prediction, show_rehearsal
 from skipstone.views.rehearsal_page import draw, render, rows_of, write_rehearsal
 from skipstone.views.timeline import WIDTH, Style
 from tests.unit.rehearsal.sample_report import report_of
@@ -66,6 +66,20 @@ def test_what_must_be_done_first_stands_on_top_with_its_command() -> None:
     assert "nova-manage online-data-migrations exited with 1" in first
     assert "it is broken" in first
     assert "it is broken" not in rest
+
+
+def test_what_is_known_of_the_time_is_told_with_its_limits() -> None:
+    data = report_of(CLOUD).model_dump()
+    for number, service in enumerate(data["services"], start=1):
+        before, after = service["stops"][0], {**service["stops"][0]}
+        before |= {"release": "2022.2", "commands": [{**before["commands"][1], "seconds": 10.0 * number}]}
+        service |= {"stops": (before, after), "planned": ("2022.2", "2025.1")}
+    report = RehearsalReport.model_validate(data)
+    lines = list(prediction(report))
+    assert lines[0] == "database stage: 1 min 51 s, services side by side"
+    assert "heat's, 2 min 57 s" in lines[2], "70 s and 106.75 s"
+    assert "up to 1 min 10 s of a chain are 2022.2's own online data migrations" in lines[3]
+    assert next(prediction(report_of(CLOUD, failed="nova"))).endswith("as far as it got")
 
 
 def test_the_chart_shows_each_command_in_its_place() -> None:
