@@ -24,8 +24,8 @@ from skipstone.errors import InputError, SkipstoneError
 from skipstone.rehearsal.directory import private_directory
 from skipstone.rehearsal.report import Origin, Phase, Reading, RehearsalReport
 from skipstone.rehearsal.watcher import Watcher
-from skipstone.steps.backup import DUMP
-from skipstone.steps.shell import quote
+from skipstone.steps.scripts.dumps import DUMP, WHOLE
+from skipstone.steps.shell import quote, words
 
 MIB = 1 << 20
 CHUNK = 256 * 1024
@@ -154,7 +154,8 @@ class _Read:
         async with gate:
             drain = _Drain(file, self.limit, self.watcher.advance)
             at = datetime.now(UTC)
-            script = f"exec ionice -t -c 3 nice -n 19 {DUMP} --databases {quote(name)}"
+            dump = words(("mariadb-dump", *DUMP, *WHOLE, name))
+            script = f"exec ionice -t -c 3 nice -n 19 {dump}"
             outcome = await transport.stream(
                 Command(self.production.host, script), drain, deadline=READ_SECONDS
             )
