@@ -225,7 +225,7 @@ def cloud(production: PrivateServer, host: Sshd, tmp_path_factory: pytest.TempPa
     return directory
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_reading_that_is_interrupted_leaves_nothing(
     cloud: Path, production: PrivateServer, tmp_path: Path, how: signal.Signals
 ) -> None:

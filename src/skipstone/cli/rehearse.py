@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,8 @@ def rehearse(
     """
     from skipstone.catalog import load_catalog
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what holds production's data is not left behind
+        signal.signal(number, signal.default_int_handler)
     catalog = load_catalog()
     with _progress() as watcher:
         rehearsal = _Rehearsal(catalog, watcher, runs, directory, program, every_release, not no_isolation)
