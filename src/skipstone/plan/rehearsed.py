@@ -28,7 +28,7 @@ PATIENCE = 4
 """How many times longer than in the rehearsal a step may take before it is given up."""
 
 DUMPS_AT_ONCE = 2
-"""As ``DumpStoppedDatabases`` makes them."""
+"""As the rehearsal reads them; ``DumpStoppedDatabases`` makes as many as its host has processors."""
 
 
 def expect_same(report: RehearsalReport, cloud: Cloud, source: Release, target: Release) -> None:
