@@ -236,7 +236,7 @@ def test_a_reading_that_is_interrupted_leaves_nothing(
         until(lambda: any(file.stat().st_size for file in tmp_path.glob("*/*.sql")))
         assert dumping(production)
         process.send_signal(how)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     assert bool(list(tmp_path.glob(f"{PREFIX}*"))) == (how is signal.SIGKILL)
     until(lambda: not dumping(production))
     with PrivateServer(tmp_path) as server:
@@ -254,7 +254,7 @@ def dumping(server: PrivateServer) -> bool:
     return any("SQL_NO_CACHE" in " ".join(row) for row in server.query("SHOW FULL PROCESSLIST"))
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
