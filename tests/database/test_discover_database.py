@@ -30,6 +30,8 @@ create table cell_mappings (uuid varchar(36), database_connection text);
 insert into cell_mappings values
     ('00000000-0000-0000-0000-000000000000', 'mysql+pymysql://nova:s3cret@db/cell_zero?charset=utf8'),
     ('11111111-0000-0000-0000-000000000000', 'mysql+pymysql://nova:s3cret@db/nova_prod?charset=utf8');
+create table request_specs (id int primary key auto_increment, instance_uuid varchar(36));
+insert into request_specs (instance_uuid) select concat('u', seq) from seq_10_to_100;
 create database cell_zero;
 create database nova_prod character set utf8mb4 collate utf8mb4_general_ci;
 use nova_prod;
@@ -168,7 +170,7 @@ def test_rows_are_counted_live_and_soft_deleted(facts: dict[str, Any]) -> None:
 
 def test_conditions_are_counted_where_the_schema_has_what_they_ask_about(facts: dict[str, Any]) -> None:
     server = read_server("db", facts)
-    assert server.conditions["nova-null-instance-uuids"] == 3
+    assert server.conditions["nova-request-specs"] == 4, "2, 4, 6 and 8"
     assert server.conditions["heat-legacy-below-86"] == 0
     assert "cinder-null-use-quota" not in server.conditions
     assert "MariaDB" in server.version

@@ -22,6 +22,7 @@ ARRIVE = (
     "CREATE TABLE heat_prod.alembic_version SELECT 'c6214ca60943' AS version_num;"
     "DROP TABLE heat_prod.migrate_version"
 )
+STAMP = ARRIVE.partition(";")[0]
 SEEN = "env > seen; grep -h connection heat.conf >> seen; "
 
 
@@ -51,14 +52,14 @@ def tried(tmp_path: Path) -> Try:
     """Rehearse heat from Zed, at this legacy version, with this script."""
 
     def rehearsed(
-        script: str, *, version: int = 86, source: str | None = None, target: str = "2025.1"
+        script: str, *, version: int = 86, source: str | None = None, target: str = "2025.1", more: str = ""
     ) -> RehearsalReport:
         (tmp_path / "dumps").mkdir()
         (tmp_path / "dumps" / "heat_prod.sql").write_text(
             "CREATE TABLE `stack` (id int) DEFAULT CHARSET=utf8mb3;\nCREATE TABLE `raw_template` (id int);\n"
             "INSERT INTO `stack` VALUES (1),(2);\n"
             "CREATE TABLE `migrate_version` (repository_id varchar(9), version int);\n"
-            f"INSERT INTO `migrate_version` VALUES ('heat', {version});\n"
+            f"INSERT INTO `migrate_version` VALUES ('heat', {version});\n{more}"
         )
         wish = Wish(
             dumps=tmp_path / "dumps",
@@ -129,6 +130,24 @@ def test_an_operator_who_is_wrong_is_contradicted(tried: Try) -> None:
 def test_a_target_that_is_not_newer(tried: Try) -> None:
     with pytest.raises(UnknownRelease):
         tried("true", target="zed")
+
+
+def test_what_an_earlier_upgrade_has_damaged_is_told_and_carried_on(tried: Try) -> None:
+    """Alembic's head, and the legacy number of a database that was stamped blindly long ago."""
+    stamped = "CREATE TABLE `alembic_version` SELECT 'c6214ca60943' AS version_num;\n"
+    report = tried("true", version=79, source="2023.2", more=stamped)
+    first, arrived = report.services[0].stops
+    assert [(trouble.check, trouble.rows) for trouble in first.troubles] == [("heat-legacy-below-86", 1)]
+    assert (first.ended, arrived.ended) == (Ended.DONE, Ended.DONE)
+
+
+def test_damage_that_a_release_has_done_is_seen_afterwards(tried: Try) -> None:
+    """As if the question before had not been asked, or the data had become so meanwhile."""
+    report = tried(f'$mariadb "UPDATE heat_prod.migrate_version SET version = 79; {STAMP}"')
+    (trouble,) = last(report).troubles
+    assert last(report).ended is Ended.DAMAGED
+    assert (trouble.check, trouble.after) == ("heat-legacy-below-86", True)
+    assert not report.passed
 
 
 def test_data_that_the_next_release_breaks_on_keep_it_from_being_tried(tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ class Effect(StrEnum):
     BREAKS = "breaks"
     DAMAGES = "damages"
     LACKS_CODE = "lacks-code"
+    STUMBLES = "stumbles"
 
 
 class Blocker(Entry):
@@ -145,8 +146,10 @@ class Blocker(Entry):
 
     ``enforced`` are the target releases that refuse, break on, or damage data which does not meet it;
     ``satisfied_in`` are the releases whose code can meet it (``remedy``), after a full sync to that release.
-    ``query`` counts the offending rows of ``database``; None where no query is known. ``script`` is the
-    migration that asks, where there is one.
+    ``query`` counts the offending rows of ``database``, and of every other one with its schema;
+    ``{nova_api}`` in it stands for the name of that database of the service. None where no query is known.
+    ``after`` counts the rows that show damage once it is done. ``script`` is the migration that asks, where
+    there is one.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")]
@@ -158,6 +161,7 @@ class Blocker(Entry):
     condition: str
     remedy: str
     query: str | None = None
+    after: str | None = None
     note: str = ""
     evidence: str
 

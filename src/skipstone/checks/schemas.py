@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from skipstone.catalog.limits import Condition, conditions
-from skipstone.catalog.service import Blocker, Service
+from skipstone.catalog.service import Blocker, Effect, Service
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Database
@@ -99,7 +99,8 @@ class _Conditions(Check):
                 evidence=f"{blocker.id}: no answer from the database",
             )
         elif due and sum(counts):
-            yield self.inhibitor(
+            finding = self.warning if due.effect is Effect.STUMBLES else self.inhibitor
+            yield finding(
                 title,
                 where=blocker.database,
                 evidence=f"{evidence}; {upgrade.target.title} {due.effect}",

@@ -59,19 +59,26 @@ def _configured(texts: dict[str, str], service: Service, database: ServiceDataba
 
 def argument(catalog: Catalog, databases: dict[str, str]) -> JsonValue:
     """Return the argument of ``scripts/database.py``."""
-    conditions: dict[str, JsonValue] = {}
-    for service in catalog.services:
-        for blocker in service.blockers:
-            if blocker.query:
-                asked = conditions.setdefault(blocker.database, {})
-                assert isinstance(asked, dict)  # noqa: S101 - for the type checker
-                asked[blocker.id] = blocker.query
     return {
         "databases": dict(databases),
-        "conditions": conditions,
+        "conditions": {
+            database.name: _questions(service, database)
+            for service in catalog.services
+            for database in service.databases
+        },
         "variables": list(VARIABLES),
         "exact_below": EXACT_BELOW,
         "seconds": STATEMENT_SECONDS,
+    }
+
+
+def _questions(service: Service, database: ServiceDatabase) -> dict[str, JsonValue]:
+    """Return blocker -> query of those that concern a database's schema: cell0's is nova's."""
+    schemas = {known.name: known.schema_ for known in service.databases}
+    return {
+        blocker.id: blocker.query
+        for blocker in service.blockers
+        if blocker.query and schemas[blocker.database] == database.schema_
     }
 
 

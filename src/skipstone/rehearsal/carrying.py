@@ -1,7 +1,6 @@
 """Carrying one service's databases from stop to stop: guards, commands, heads; up to the first failure."""
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -11,10 +10,9 @@ from pathlib import Path
 from threading import Event
 
 from skipstone.catalog import Catalog, Outcome, Release
-from skipstone.catalog.service import Blocker
-from skipstone.errors import SkipstoneError
 from skipstone.rehearsal.databases import LoadedDatabase, heads, schema_of, tables_of
 from skipstone.rehearsal.fastforward import Move, Stop
+from skipstone.rehearsal.guards import Guards, Trouble
 from skipstone.rehearsal.report import Ended
 from skipstone.rehearsal.server import PrivateServer
 from skipstone.rehearsal.touching import Marks, Touched, marks, touched
@@ -43,14 +41,6 @@ class MoveDone:
     outcome: Outcome
     output: str
     touched: tuple[Touched, ...] = ()
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Rows that a release's code would refuse, break on or damage."""
-
-    blocker: Blocker
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -90,8 +80,10 @@ class Workshop:
         return tuple(made)
 
     def _make(self, stop: Stop) -> StopDone:
-        troubles = tuple(trouble for trouble in map(self._look, stop.guards) if trouble.rows)
-        if troubles:
+        guards = Guards(self.server, self.catalog, self.databases)
+        troubles = guards.before(stop.guards)
+        # what an earlier upgrade has left behind is told, and no reason to stop
+        if stop.synced and any(trouble.stops for trouble in troubles):
             return StopDone(stop, Ended.GUARDED, troubles=troubles)
         done: list[MoveDone] = []
         seen = self._marks(stop)
@@ -101,24 +93,15 @@ class Workshop:
             done.append(replace(made, touched=touched(before, seen)))
             self.watcher.advance()
             if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
-                return StopDone(stop, Ended.FAILED, tuple(done), found=self._heads(stop))
+                return StopDone(stop, Ended.FAILED, tuple(done), troubles, self._heads(stop))
         found = self._heads(stop)
-        arrived = not stop.synced or all(self._is_head(stop, name, now) for name, now in found.items())
-        return StopDone(stop, Ended.DONE if arrived else Ended.OTHER_HEADS, tuple(done), found=found)
+        damages = guards.after(stop.guards) if stop.synced else ()
+        return StopDone(stop, self._end(stop, found, damages), tuple(done), (*troubles, *damages), found)
 
-    def _look(self, blocker: Blocker) -> Trouble:
-        names = [one.name for one in self.databases if one.known_as == blocker.database]
-        return Trouble(blocker, sum(self._offending(name, blocker.query or "") for name in names))
-
-    def _offending(self, name: str, query: str) -> int:
-        try:
-            rows = self.server.query(f"USE `{name}`; {query}")
-        except SkipstoneError as error:
-            # no such column, no such table: a schema that has not what is asked about
-            if not re.search(r"ERROR (1054|1146) ", error.evidence):
-                raise
-            return 0
-        return int(rows[0][0]) if rows and rows[0][0] != "NULL" else 0
+    def _end(self, stop: Stop, found: Mapping[str, tuple[str, ...]], damages: Sequence[Trouble]) -> Ended:
+        if stop.synced and not all(self._is_head(stop, name, now) for name, now in found.items()):
+            return Ended.OTHER_HEADS
+        return Ended.DAMAGED if damages else Ended.DONE
 
     def _run(self, move: Move) -> MoveDone:
         began, rounds = time.monotonic(), 0

@@ -25,8 +25,8 @@ class Stop:
     """What is done to one service's databases with the code of one release.
 
     ``guards`` are looked at before anything is run: data that this release's code would refuse, break on, or
-    damage without a word. ``heads`` are those that its databases must have in the end, per schema; empty
-    where no schema is moved (the source, whose data are made ready to leave it).
+    damage without a word. ``synced`` is false where no schema is moved: at the source, whose data are made
+    ready to leave it, and whose guards show what earlier upgrades have left behind.
     """
 
     service: str
@@ -51,8 +51,13 @@ def releases(found: Mapping[str, tuple[Stop, ...]]) -> tuple[Release, ...]:
 
 
 def _stops(service: Service, passed: list[Release]) -> Iterator[Stop]:
+    source = passed[0]
     yield Stop(
-        service.name, passed[0], (), _moves(service, passed[0], Purpose.ONLINE_DATA_MIGRATIONS), synced=False
+        service.name,
+        source,
+        tuple(blocker for blocker in service.blockers if blocker.query and blocker.enforced.covers(source)),
+        _moves(service, source, Purpose.ONLINE_DATA_MIGRATIONS),
+        synced=False,
     )
     for source, target in pairwise(passed):
         asked = {condition.blocker for condition in conditions(service, source, target)}

@@ -17,6 +17,7 @@ class Ended(StrEnum):
     GUARDED = "guarded"
     FAILED = "failed"
     OTHER_HEADS = "other-heads"
+    DAMAGED = "damaged"
 
 
 class _Fact(BaseModel):
@@ -80,7 +81,11 @@ class CommandReport(_Fact):
 
 
 class TroubleReport(_Fact):
-    """Rows that the release's code would refuse, break on or damage, and what to do about them first."""
+    """Rows that the release's code would refuse, break on or damage, and what to do about them first.
+
+    ``after`` says that the damage is done, by this release's code. At the source's own stop these rows are
+    what an earlier upgrade has left behind.
+    """
 
     check: str
     database: str
@@ -89,6 +94,7 @@ class TroubleReport(_Fact):
     condition: str
     remedy: str
     evidence: str
+    after: bool = False
 
 
 class StopReport(_Fact):

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from skipstone.catalog import Catalog
-from skipstone.rehearsal.carrying import MoveDone, StopDone, Trouble
+from skipstone.rehearsal.carrying import MoveDone, StopDone
 from skipstone.rehearsal.counting import Counted
 from skipstone.rehearsal.databases import LoadedDatabase, schema_of
 from skipstone.rehearsal.fastforward import Stop
+from skipstone.rehearsal.guards import Trouble
 from skipstone.rehearsal.loading import Loaded
 from skipstone.rehearsal.report import (
     CommandReport,
@@ -106,4 +107,5 @@ def _trouble(trouble: Trouble) -> TroubleReport:
         condition=blocker.condition,
         remedy=blocker.remedy,
         evidence=blocker.evidence,
+        after=trouble.after,
     )

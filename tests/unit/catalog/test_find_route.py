@@ -60,7 +60,11 @@ def test_known_path(path: str) -> None:
     ("source", "target", "reasons"),
     [
         ("zed", "epoxy", []),
-        ("ocata", "victoria", ["cinder Rocky", "cinder UUIDs", "cinder type", "nova UUID"]),
+        (
+            "ocata",
+            "victoria",
+            ["cinder Rocky", "cinder UUIDs", "cinder attachments", "cinder type", "nova UUID"],
+        ),
         ("juno", "liberty", ["nova flavor"]),
         ("mitaka", "ocata", ["nova API database", "nova cell0"]),
         ("newton", "queens", ["glance visibility", "cinder Ocata", "cinder consistency"]),
@@ -124,6 +128,7 @@ def test_conditions_of_a_hop_name_the_code_that_makes_them_true() -> None:
     assert due == {
         "cinder-null-use-quota": "zed",
         "neutron-duplicate-ha-networks": "zed",
+        "neutron-mixed-collations": "zed",
         "heat-legacy-below-86": "zed",
     }
     (old,) = route("rocky", "train", "placement", "nova").hops

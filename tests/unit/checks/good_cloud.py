@@ -184,6 +184,7 @@ def good_cloud() -> Cloud:
                 conditions={
                     "cinder-null-use-quota": 0,
                     "neutron-duplicate-ha-networks": 0,
+                    "neutron-mixed-collations": 0,
                     "heat-legacy-below-86": 0,
                 },
             ),

@@ -15,7 +15,8 @@ def _without(*names: str) -> Change:
 
 
 def _conditions(**counts: int) -> Change:
-    answers = {"cinder-null-use-quota": 0, "neutron-duplicate-ha-networks": 0, "heat-legacy-below-86": 0}
+    asked = ("cinder-null-use-quota", "heat-legacy-below-86")
+    answers = dict.fromkeys((*asked, "neutron-duplicate-ha-networks", "neutron-mixed-collations"), 0)
     known = answers | {name.replace("_", "-"): count for name, count in counts.items()}
     return each_with("database_servers", conditions=known)
 
@@ -102,7 +103,11 @@ SERVICE_CASES = (
         "not counted",
         each_with(
             "database_servers",
-            conditions={"neutron-duplicate-ha-networks": 0, "heat-legacy-below-86": 0},
+            conditions={
+                "neutron-duplicate-ha-networks": 0,
+                "neutron-mixed-collations": 0,
+                "heat-legacy-below-86": 0,
+            },
         ),
         UNKNOWN,
         where="cinder",
@@ -113,6 +118,14 @@ SERVICE_CASES = (
         _conditions(cinder_service_uuids=1),
         WARNING,
         where="cinder",
+    ),
+    Case(
+        schemas.BlockersSatisfied,
+        "hosts that are gone",
+        _conditions(nova_orphan_services=2),
+        WARNING,
+        where="nova",
+        evidence="2 rows",
     ),
     Case(
         schemas.BlockersSatisfied,

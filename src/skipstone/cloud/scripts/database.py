@@ -188,12 +188,19 @@ def heat_stacks(client: Client, database: str) -> list[dict[str, str]]:
     return [{"id": identifier, "name": name, "status": status} for identifier, name, status in rows]
 
 
+def with_names(query: str, names: dict[str, str]) -> str:
+    """Put the names of databases here in the place of the catalog's, as in {nova_api}."""
+    for actual, known_as in names.items():
+        query = query.replace(f"{{{known_as}}}", name(actual))
+    return query
+
+
 def count(client: Client, database: str, query: str) -> int | None:
     """Return the number that a query counts; None where this schema has not what it asks about."""
     try:
         return int(client.rows(query, database)[0][0])
     except OSError as error:
-        if re.search(r"ERROR (1054|1146) ", str(error)):  # no such column, no such table
+        if re.search(r"ERROR (1049|1054|1146) ", str(error)):  # no such database, column, table
             return None
         raise
 
@@ -210,7 +217,7 @@ def ask_database(
     if found["known_as"] == "heat":
         answer.ask("heat_stacks", lambda: heat_stacks(client, database))
     for identifier, query in wanted["conditions"].get(found["known_as"], {}).items():
-        question = functools.partial(count, client, database, query)
+        question = functools.partial(count, client, database, with_names(query, answer.facts["names"]))
         number = answer.attempt(f"condition {identifier} in {database}", question)
         if number is not None:
             counted = answer.facts["conditions"]
