@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,12 @@ from skipstone.catalog import load_catalog
 from skipstone.errors import InputError
 from skipstone.rehearsal.databases import identify, redirect_cells, release_of
 from skipstone.rehearsal.directory import PREFIX
-from skipstone.rehearsal.dumps import find_dumps
 from skipstone.rehearsal.isolation import isolate
-from skipstone.rehearsal.loading import Loaded, load_all
 from skipstone.rehearsal.server import PrivateServer
+from tests.database.dumping import HEAD, dump, load, nova, tables
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-HEAD = "/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;\n"
-TAIL = "/*!40111 SET SQL_NOTES=@OLD_SQL_NOTES */;\n"
 SLEEPER = """
 import sys, time
 from pathlib import Path
@@ -31,50 +27,6 @@ with PrivateServer(Path(sys.argv[1])) as server:
     print(server.directory, flush=True)
     time.sleep(99)
 """
-PRODUCTION = "mysql+pymysql://nova:secret@10.0.0.5"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[PrivateServer]:
-    with PrivateServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def dumps(tmp_path: Path) -> Path:
-    directory = tmp_path / "dumps"
-    directory.mkdir()
-    return directory
-
-
-def dump(directory: Path, name: str, sql: str) -> None:
-    (directory / f"{name}.sql").write_text(HEAD + sql + TAIL)
-
-
-def load(server: PrivateServer, directory: Path) -> tuple[Loaded, ...]:
-    return load_all(server, find_dumps(directory), at_once=2)
-
-
-def tables(loaded: tuple[Loaded, ...]) -> dict[str, list[str]]:
-    return {content.name: content.tables for one in loaded for content in one.contents}
-
-
-def nova(directory: Path) -> None:
-    cells = f"('00000000-0000-0000-0000-000000000000', '{PRODUCTION}/cell_zero?charset=utf8', 'none:///'),"
-    cells += f"('1111', '{PRODUCTION}/nova_prod?charset=utf8', 'rabbit://nova:secret@10.0.0.6/')"
-    main = "CREATE TABLE `instances` (id int);\nCREATE TABLE `block_device_mapping` (id int);\n"
-    version = "CREATE TABLE `alembic_version` (version_num varchar(32));\n"
-    version += "INSERT INTO `alembic_version` VALUES ('{}');\n"
-    dump(
-        directory,
-        "nova_api",
-        "CREATE TABLE `cell_mappings` (uuid varchar(36), database_connection text, transport_url text);\n"
-        f"INSERT INTO `cell_mappings` VALUES {cells};\n"
-        "CREATE TABLE `instance_mappings` (id int);\nCREATE TABLE `resource_providers` (id int);\n"
-        "CREATE TABLE `allocations` (id int);\n" + version.format("b30f573d3377"),
-    )
-    for name in ("nova_prod", "cell_zero"):
-        dump(directory, name, main + version.format("ccb0fa1a2252"))
 
 
 def test_databases_are_recognised_by_their_tables_and_their_release_by_their_heads(

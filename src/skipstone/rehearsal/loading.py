@@ -1,23 +1,17 @@
 """Dumps into the rehearsal's server: several at once, by a client that may do nothing but that."""
 
-import subprocess
 import time
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from typing import Self
+from pathlib import Path
 
 from skipstone.errors import InputError
+from skipstone.rehearsal.clients import LOADER, Clients
 from skipstone.rehearsal.dumps import Dump, reading
 from skipstone.rehearsal.server import PrivateServer
 from skipstone.rehearsal.statements import Content, Statements
-
-LOADER = "loader"
-"""The account that dumps are loaded by: all rights in their databases, none in the server."""
-
-_INIT = "SET SESSION foreign_key_checks=0, unique_checks=0"
 
 Progress = Callable[[int], None]
 """Is told how many bytes of SQL have passed, time and again."""
@@ -53,11 +47,12 @@ def _load(server: PrivateServer, dump: Dump, progress: Progress) -> Loaded:
     began = time.monotonic()
     statements = Statements(dump.name)
     for file in dump.files:
-        with reading(file) as source, _Client(server, str(file)) as client:
+        _expect_sql(file)
+        with reading(file) as source, Clients(server, str(file)) as clients:
             for database, line in statements.lines(source):
                 if database is not None:
                     _create(server, database, statements)
-                client.write(line)
+                clients.write(line)
                 progress(len(line))
         if not statements.whole:
             raise InputError(
@@ -74,6 +69,18 @@ def _load(server: PrivateServer, dump: Dump, progress: Progress) -> Loaded:
         _follow_tables(server, statements.contents)
     seconds = time.monotonic() - began
     return Loaded(dump, tuple(statements.contents.values()), dict(statements.left_out), seconds)
+
+
+def _expect_sql(file: Path) -> None:
+    """Raise InputError where a plain file begins as no SQL does."""
+    with file.open("rb") as opened:
+        begin = opened.read(2)
+    if file.suffix == ".sql" and begin in (BOM_UTF16_LE, BOM_UTF16_BE):
+        raise InputError(
+            "the dump is in UTF-16, and not as the server wrote it",
+            where=str(file),
+            remedy="some shells recode what they redirect: write it with --result-file",
+        )
 
 
 def _create(server: PrivateServer, name: str, statements: Statements) -> None:
@@ -114,61 +121,3 @@ def _expect_once(found: tuple[Loaded, ...]) -> None:
                     evidence=other.dump.where,
                     remedy="leave the one in the directory that is meant",
                 )
-
-
-class _Client:
-    """A client that SQL is written to; leaving the context waits for it, and raises what it refused."""
-
-    def __init__(self, server: PrivateServer, where: str) -> None:
-        self._where = where
-        own = ("--batch", "--local-infile=0", "--max-allowed-packet=1G", f"--init-command={_INIT}")
-        sandbox = ("--sandbox",) if _knows_sandbox() else ()
-        self._process = subprocess.Popen(
-            server.client(*own, *sandbox, user=LOADER),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        assert self._process.stdin is not None  # noqa: S101 - for the type checker: asked for above
-        assert self._process.stderr is not None  # noqa: S101 - as above
-        self._input, self._complaints = self._process.stdin, self._process.stderr
-
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, line: bytes) -> None:
-        """Pass a line on; raise InputError where the client has ended."""
-        try:
-            self._input.write(line)
-        except BrokenPipeError:
-            self._expect_done()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._process.kill()
-        with suppress(BrokenPipeError):
-            self._input.close()
-        with self._complaints:
-            if kind is None:
-                self._expect_done()
-            self._process.wait()
-
-    def _expect_done(self) -> None:
-        said = self._complaints.read().decode(errors="replace").strip()
-        if self._process.wait():
-            raise InputError(
-                "the dump cannot be loaded",
-                where=self._where,
-                evidence=said[-600:],
-                remedy="a newer server's dump needs a server as new: name its mariadbd with --server",
-            )
-
-
-@cache
-def _knows_sandbox() -> bool:
-    """Whether the client can be told to run no commands of the shell that its input names."""
-    asked = subprocess.run(
-        ("mariadb", "--no-defaults", "--sandbox", "--version"), capture_output=True, check=False
-    )
-    return asked.returncode == 0

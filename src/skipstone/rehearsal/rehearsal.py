@@ -18,8 +18,6 @@ from skipstone.rehearsal.databases import (
     LoadedDatabase,
     identify,
     redirect_cells,
-    release_of,
-    schema_of,
 )
 from skipstone.rehearsal.dumps import Dump, find_dumps
 from skipstone.rehearsal.fastforward import Stop, releases, stops
@@ -29,6 +27,7 @@ from skipstone.rehearsal.meter import Meter
 from skipstone.rehearsal.report import Phase, RehearsalReport
 from skipstone.rehearsal.reporting import dump_report, service_report
 from skipstone.rehearsal.server import PrivateServer
+from skipstone.rehearsal.standing import source_of
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.toolchain.toolchain import Toolchain
 
@@ -137,38 +136,8 @@ def _route(catalog: Catalog, wish: Wish, databases: tuple[LoadedDatabase, ...]) 
             remedy=f"the services are: {', '.join(service.name for service in catalog.services)}",
         )
     services = sorted({one.service for one in databases})
-    source = _source(catalog, wish, databases)
+    source = source_of(catalog, wish.dumps, databases, wish.source)
     return find_route(catalog, source, wish.target, services, every_release=wish.every_release)
-
-
-def _source(catalog: Catalog, wish: Wish, databases: tuple[LoadedDatabase, ...]) -> Release:
-    """Return the release that the schemas are of; contradict an operator who believes another."""
-    possible = release_of(catalog, databases)
-    if not possible:
-        raise InputError(
-            "the databases are not all of one release",
-            where=str(wish.dumps),
-            evidence="\n".join(_standing(catalog, one) for one in databases),
-            remedy="finish the upgrade that they are in the middle of, with the code it was begun with,"
-            " or dump all of them at the same time",
-        )
-    if wish.source is None or wish.source in possible:
-        return wish.source or possible[-1]
-    raise InputError(
-        f"these databases are not of {wish.source.title}, but of {_titles(possible)}",
-        where=str(wish.dumps),
-        evidence="\n".join(_standing(catalog, one) for one in databases),
-        remedy=f"leave out --from, or give --from {possible[-1].codename}",
-    )
-
-
-def _standing(catalog: Catalog, one: LoadedDatabase) -> str:
-    found = catalog.releases_at(schema_of(catalog, one.known_as), one.heads)
-    return f"{one.name}: {', '.join(one.heads) or 'no version table'}: {_titles(found)}"
-
-
-def _titles(found: tuple[Release, ...]) -> str:
-    return " or ".join(release.title for release in found) or "no release's final schema"
 
 
 def _toolchains(

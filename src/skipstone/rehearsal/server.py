@@ -16,11 +16,13 @@ from skipstone.rehearsal.directory import private_directory
 START_SECONDS = 60
 STOP_SECONDS = 60
 
+MIN_POOL = 512 << 20
+"""Bytes of memory for rows, at least: a quarter of what is free is taken, so that indexes grow in it."""
+
 # what is lost with the machine may be lost here, and is made from the dumps again
 _FAST = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=OFF",
-    "--innodb-buffer-pool-size=512M",
     "--innodb-log-file-size=256M",
     "--max-allowed-packet=1G",
     # which tables a command works on
@@ -124,6 +126,7 @@ class PrivateServer:
             f"--pid-file={self.directory}/pid",
             "--skip-networking",
             "--skip-log-bin",
+            f"--innodb-buffer-pool-size={max(MIN_POOL, _free_memory() // 4)}",
         )
         with log.open("wb") as output:
             # it ends with this process, however that ends
@@ -147,6 +150,15 @@ class PrivateServer:
     def _answers(self) -> bool:
         ping = ("mariadb-admin", *self.client("ping")[1:])
         return self.socket.exists() and subprocess.run(ping, capture_output=True, check=False).returncode == 0
+
+
+def _free_memory() -> int:
+    """Return the bytes that programs may still take, as the kernel estimates them."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) << 10
+    return 0
 
 
 def _find(program: str) -> str:

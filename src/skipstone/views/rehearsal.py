@@ -35,6 +35,7 @@ ENDINGS = {
     Ended.GUARDED: "not tried: its code would refuse or damage the data",
     Ended.FAILED: "failed",
     Ended.OTHER_HEADS: "ended at other heads than this release's",
+    Ended.DAMAGED: "its code has damaged the data",
 }
 SLOWEST = 10
 LAST_LINES, LONGEST = 8, 400
@@ -129,9 +130,10 @@ def _services(report: RehearsalReport) -> Table:
 def _troubles(service: ServiceReport) -> Iterator[RenderableType]:
     for stop in service.stops:
         for trouble in stop.troubles:
-            told = f"{trouble.rows:,} rows: {escape(trouble.condition)}"
+            told = f"{trouble.rows:,} rows: it does not hold that {escape(trouble.condition)}"
             yield f"\n[red]{service.service}, {stop.title}[/]: {told}"
-            yield Padding(f"do first: {escape(trouble.remedy)}\n({trouble.check}; {trouble.effect})", (0, 2))
+            lead = "do first" if stop.ended is Ended.GUARDED else "repair"
+            yield Padding(f"{lead}: {escape(trouble.remedy)}\n({trouble.check}; {trouble.effect})", (0, 2))
         if stop.ended is Ended.FAILED:
             yield from _failure(service, stop, stop.commands[-1])
         if stop.ended is Ended.OTHER_HEADS:
@@ -144,7 +146,10 @@ def _troubles(service: ServiceReport) -> Iterator[RenderableType]:
 
 
 def _failure(service: ServiceReport, stop: StopReport, command: CommandReport) -> Iterator[RenderableType]:
-    yield f"\n[red]{service.service}, {stop.title}[/]: {escape(command.command)} exited with {command.code}"
+    end = f"exited with {command.code}"
+    if command.code < 0:
+        end = f"was killed by signal {-command.code}: see whether memory ran out, and rehearse again"
+    yield f"\n[red]{service.service}, {stop.title}[/]: {escape(command.command)} {end}"
     for line in last_lines(command):
         yield f"  {escape(line)}"
 
