@@ -13,10 +13,12 @@ import pytest
 from skipstone.catalog import load_catalog
 from skipstone.checks.examination import examine
 from skipstone.cloud.cloudfile import load_cloud
+from skipstone.cloud.command import OPERATOR
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import load_plan, save_plan
 from skipstone.plan.planner import make_plan
 from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases
+from skipstone.steps.machine import TakeMachineSnapshot
 from skipstone.steps.step import Impact, Reversibility
 from skipstone.views.runbook import runbook
 
@@ -124,3 +126,26 @@ def test_a_person_is_asked_before_the_point_of_no_return_and_never_while_the_api
         assert any(gate <= stages[plan.point_of_no_return] for gate in gates[1:])
     down = range(names.index("stop") + 1, names.index("verify") + 1)
     assert not set(gates) & set(down)
+
+
+def test_a_machine_of_a_hypervisor_is_marked_kept_and_left(tmp_path: Path) -> None:
+    catalog = load_catalog()
+    target = catalog.release("epoxy")
+    recorded = load_cloud(HERE / "zed-small" / "cloud.yaml")
+    hooked = {"snapshots": "hook", "snapshot_hook": "/etc/skipstone/vm-snapshot"}
+    hosts = tuple(
+        host if host.unit("nova-compute") else host.model_copy(update=hooked) for host in recorded.hosts
+    )
+    cloud = recorded.model_copy(update={"hosts": hosts})
+    plan = make_plan(cloud, catalog, target, findings=examine(cloud, catalog, target))
+    steps = {step.id: step for step in plan.steps()}
+    keeper = next(step for step in steps.values() if isinstance(step, TakeMachineSnapshot))
+    name, control = keeper.id, keeper.machine
+    assert [keeper.host, *keeper.holds(), keeper.hook] == [OPERATOR, control, hooked["snapshot_hook"]]
+    assert [steps[f"{name}.settle"].host, steps[f"{name}.leave"].host] == [control, control]
+    assert keeper.needs == (f"{name}.settle",)
+    assert steps[f"{name}.leave"].needs == (name,)
+    assert f"{name}.leave" in steps["stop.dump"].needs, "nothing is written before the machine is kept"
+    assert plan.point_of_no_return is None
+    save_plan(plan, tmp_path / "plan.yaml")
+    assert load_plan(tmp_path / "plan.yaml") == plan

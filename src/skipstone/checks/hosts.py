@@ -7,7 +7,7 @@ from types import MappingProxyType
 from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Asked, Filesystem, Host
-from skipstone.cloud.system import BTRFS, COPY, KEPT
+from skipstone.cloud.system import BTRFS, COPY, HOOK, KEPT
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -40,6 +40,9 @@ DATA_PLACE = "/var/lib/mysql"
 
 COPIED_DATA_PLACE = f"{DATA_PLACE}/{KEPT}"
 """Where a copy of the data is kept, on its file system, and once more while it comes back."""
+
+DATA_UNITS = ("glance-api", "cinder-volume")
+"""Units that write users' data, maybe to disks of their host."""
 
 CLOCK_SPREAD = 5.0
 """Seconds between two hosts' clocks beyond which heartbeats and token times begin to lie."""
@@ -119,6 +122,52 @@ class SystemsCanBeKept(Check):
                 remedy="make snapshots of these hosts yourself before gate `outage`; once their packages are"
                 " upgraded, Skipstone cannot bring them back",
             )
+
+
+class MachinesHoldNoInstances(Check):
+    """No host that a hook brings back as a whole machine runs instances.
+
+    Its hypervisor boots or resumes it at its snapshot: instances inside would end, or wake up in the past.
+    Source: Skipstone's own rule (docs/adr/0005-snapshots.md). May go: never.
+    """
+
+    id = "machine-with-instances"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find computes that a hook is to keep."""
+        for host in upgrade.reachable:
+            if host.snapshots == HOOK and host.unit("nova-compute"):
+                yield self.inhibitor(
+                    f"{host.name} is a compute, and a hook is to keep it",
+                    where=host.name,
+                    evidence=f"snapshots: {HOOK} in the inventory, and nova-compute is there",
+                    remedy="let another provider keep its system (`snapshots: copy`), or none, then discover"
+                    " again",
+                )
+
+
+class MachinesHoldNoUserData(Check):
+    """No host that a hook brings back as a whole machine serves images or volumes.
+
+    What lies on disks that are in the snapshot goes back with it: images and volumes of users that were made
+    since are lost, and volumes in use lose what was written.
+    Source: Skipstone's own rule (docs/adr/0005-snapshots.md). May go: never.
+    """
+
+    id = "machine-with-data"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find hosts with a store of images or volumes that a hook is to keep."""
+        for host in upgrade.reachable:
+            stores = [name for name in DATA_UNITS if host.unit(name)]
+            if host.snapshots == HOOK and stores:
+                yield self.warning(
+                    f"a hook is to bring {host.name} back whole, and users' data may lie there",
+                    where=host.name,
+                    evidence=f"{listed(stores)} runs there",
+                    remedy="where images or volumes lie on this machine's own disks: leave these disks out of"
+                    " the hook's snapshots, or choose another provider (`snapshots: copy`)",
+                )
 
 
 def _needs(upgrade: Upgrade, host: Host) -> Iterator[tuple[Filesystem, dict[str, int]]]:

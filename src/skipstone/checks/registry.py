@@ -19,6 +19,8 @@ from skipstone.checks.hosts import (
     ClockIsRight,
     DiskHasRoom,
     HostsReachable,
+    MachinesHoldNoInstances,
+    MachinesHoldNoUserData,
     OperatingSystemsAreAlike,
     SystemsCanBeKept,
 )
@@ -65,6 +67,8 @@ CHECKS: tuple[type[Check], ...] = (
     HostsReachable,
     DiskHasRoom,
     SystemsCanBeKept,
+    MachinesHoldNoInstances,
+    MachinesHoldNoUserData,
     ClockIsRight,
     OperatingSystemsAreAlike,
     InventoryIsComplete,

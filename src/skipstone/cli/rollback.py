@@ -59,12 +59,13 @@ def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: boo
 
 async def _expect_intact(undoing: "Rollback", inventory: "Inventory") -> None:
     """Raise RollbackRefused where a host has lost what the rollback needs; nothing is changed by asking."""
+    from skipstone.cloud.masking import Secrets
     from skipstone.cloud.transport import open_transport
 
     async with open_transport(inventory) as transport:
         answers = await asyncio.gather(*(transport.run(one, deadline=60) for one in undoing.intact))
     broken = [
-        f"{command.host}: {answer.stderr.strip() or 'did not answer'}"
+        f"{command.host}: {Secrets().without_secrets(answer.stderr.strip()) or 'did not answer'}"
         for command, answer in zip(undoing.intact, answers, strict=True)
         if not answer.ok
     ]
@@ -90,9 +91,16 @@ def _confirm(undoing: "Rollback", directory: "RunDirectory", console: "Console",
 
 def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Console") -> None:
     """Say to which moment the databases go back, and name what users have made or removed since."""
+    from skipstone.cloud.command import OPERATOR
+
+    if undoing.machines:
+        console.print(
+            f"[bold]{', '.join(undoing.machines)}: the whole machine comes back,[/] with every disk that is"
+            " in its snapshot; it is away meanwhile."
+        )
     if undoing.data_of is None:
         console.print("No database is taken back: nothing that users did meanwhile is lost.")
-        hosts = ", ".join(command.host for command in undoing.intact)
+        hosts = ", ".join(command.host for command in undoing.intact if command.host != OPERATOR)
         if hosts:
             console.print(
                 f"Instances that were begun on {hosts} since run on there, but an older libvirt may not know"

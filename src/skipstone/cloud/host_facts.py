@@ -45,6 +45,7 @@ def read_host(host: InventoryHost, facts: Facts, asked: tuple[float, float], sec
         dpkg_audit=facts.get("dpkg_audit", ""),
         installed=facts.get("installed"),
         snapshots=_provider(host, facts.get("snapshots", [])),
+        snapshot_hook=str(host.snapshot_hook or ""),
     )
 
 

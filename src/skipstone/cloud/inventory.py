@@ -5,6 +5,7 @@ Two forms are read: Skipstone's own YAML (``docs/reference/inventory.md``) and w
 """
 
 import difflib
+import os
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import Field, field_validator
 from skipstone.cloud.ansible import AnsibleHost, is_ansible, read_ansible
 from skipstone.cloud.document import Document
 from skipstone.cloud.model import Fact
+from skipstone.cloud.system import HOOK
 from skipstone.errors import InventoryError
 
 REMEDY = "see docs/reference/inventory.md for the keys and an example"
@@ -48,7 +50,8 @@ class InventoryHost(Fact):
     ``address`` is what ``ssh`` would be given: an address, a name, or an alias of ``ssh_config``.
     ``proxy_jump`` is as in ``ssh -J``. ``sudo`` means ``sudo -n``: no password is ever typed. ``zone`` is
     what it shares a fate with: a rack, an availability zone. ``snapshots`` names the provider that keeps its
-    system (``steps/providers.py``), or ``none``; None leaves that to discovery.
+    system (``steps/providers.py``), ``hook`` or ``none``; None leaves that to discovery. ``snapshot_hook`` is
+    the program that ``hook`` calls, None with any other.
     """
 
     name: str
@@ -61,6 +64,7 @@ class InventoryHost(Fact):
     sudo: bool = False
     zone: str | None = None
     snapshots: str | None = None
+    snapshot_hook: Path | None = None
 
 
 class Inventory(Fact):
@@ -104,6 +108,7 @@ class _HostEntry(Fact):
     sudo: bool | None = None
     zone: str | None = Field(None, min_length=1)
     snapshots: str | None = Field(None, min_length=1)
+    snapshot_hook: str | None = Field(None, min_length=1)
 
 
 class _Defaults(Fact):
@@ -115,6 +120,7 @@ class _Defaults(Fact):
     proxy_jump: str | None = None
     sudo: bool = False
     snapshots: str | None = Field(None, min_length=1)
+    snapshot_hook: str | None = Field(None, min_length=1)
 
 
 class _File(Fact):
@@ -190,7 +196,25 @@ def _host(document: Document, file: _File, name: str, entry: _HostEntry) -> Inve
         sudo=defaults.sudo if entry.sudo is None else entry.sudo,
         zone=entry.zone,
         snapshots=entry.snapshots or defaults.snapshots,
+        snapshot_hook=_hook(document, file, name, entry),
     )
+
+
+def _hook(document: Document, file: _File, name: str, entry: _HostEntry) -> Path | None:
+    """Return the program that keeps a host's machine; None where another provider keeps its system."""
+    if (entry.snapshots or file.defaults.snapshots) != HOOK:
+        return None
+    place = ("hosts", name) if entry.snapshots or entry.snapshot_hook else ("defaults",)
+    value = entry.snapshot_hook or file.defaults.snapshot_hook
+    if value is None:
+        raise document.fault(
+            "snapshots: hook needs snapshot_hook:, the program to call", (*place, "snapshots")
+        )
+    path = _relative(document.path, value)
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        fault = "there is no such program, or it may not be executed"
+        raise document.fault(fault, (*place, "snapshot_hook"), evidence=str(path))
+    return path
 
 
 def _check_groups(document: Document, file: _File) -> None:

@@ -100,7 +100,9 @@ class Host(Fact):
     installed: int | None = None
     """Bytes of all installed packages."""
     snapshots: str = ""
-    """Provider that keeps the system (``steps/providers.py``), or nothing."""
+    """Provider that keeps the system (``steps/providers.py``, ``steps/machine.py``), or nothing."""
+    snapshot_hook: str = ""
+    """Program on the operator's machine that keeps the whole machine, where the provider is ``hook``."""
 
     def package(self, name: str) -> Package | None:
         """Return the installed package of this name, or None."""

@@ -23,5 +23,8 @@ KEPT = ".skipstone"
 BTRFS, LVM, COPY = "btrfs", "lvm", "copy"
 """Providers that discovery looks for (``steps/providers.py``)."""
 
+HOOK = "hook"
+"""Provider of hosts that are virtual machines, kept whole by whoever runs them (``steps/machine.py``)."""
+
 LIVING = ("etc/openvswitch", "etc/libvirt/qemu")
 """Paths in them that follow running instances, and stay as they are now."""

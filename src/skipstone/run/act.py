@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from skipstone.run.runview import Event
@@ -18,10 +19,12 @@ class Act:
     """What the journal says of a step that was begun.
 
     ``holder`` is the step that brings the whole host back, to before this one, if there is one and this one
-    ``changes`` something. ``intact`` is there where it holds a host itself, and has been seen to.
+    ``changes`` something. ``intact`` is there where it holds a host itself, and has been seen to; it finds
+    what its verification said as ``$verified``, at the time ``seen``. ``on`` is where its command ran.
     """
 
     step: str
+    on: str
     began: datetime
     parameters: Mapping[str, Any]
     kind: str
@@ -29,10 +32,13 @@ class Act:
     needs: tuple[str, ...]
     impact: Impact
     deadline: int
+    transient: bool
     reversibility: Reversibility
     revert: Mapping[str, str] | None
     intact: Mapping[str, str] | None
+    holds: tuple[str, ...]
     holder: str
+    seen: datetime | None = None
 
     @classmethod
     def of(cls, event: Event, *, holder: str) -> "Act":
@@ -43,6 +49,7 @@ class Act:
             holder = ""
         return cls(
             step=known["id"],
+            on=facts["host"],
             began=event.time,
             parameters=known,
             kind=known["kind"],
@@ -50,9 +57,11 @@ class Act:
             needs=tuple(known["needs"]),
             impact=Impact(known["impact"]),
             deadline=max(LEAST_DEADLINE, known["deadline"]),
+            transient=known["transient"],
             reversibility=Reversibility(facts["reversibility"]),
             revert=None if holder else facts["revert"],
             intact=None if holder else facts.get("intact"),
+            holds=tuple(facts.get("holds", ())),
             holder=holder,
         )
 
@@ -63,19 +72,24 @@ def acts_of(events: Iterable[Event]) -> dict[str, Act]:
     Nothing is brought back from a snapshot that was not whole; nothing was done after it either.
     """
     acts: dict[str, Act] = {}
-    holds: dict[str, tuple[str, ...]] = {}
     holders: dict[str, str] = {}
     for event in events:
         name, facts = event.step or "", event.payload
         if event.kind is Kind.INTENT:
             before = acts.get(name)
             acts[name] = Act.of(event, holder=before.holder if before else holders.get(facts["host"], ""))
-            holds[name] = tuple(facts.get("holds", ()))
-        elif event.kind is Kind.VERIFIED:
-            holders = dict.fromkeys(holds.get(name, ()), name) | holders
+        elif event.kind is Kind.VERIFIED and name in acts:
+            acts[name] = _verified(acts[name], event)
+            holders = dict.fromkeys(acts[name].holds, name) | holders
         elif event.kind is Kind.CHECKPOINT_REACHED:
             acts = {step: act for step, act in acts.items() if step not in facts["undone"]}
             holders = {host: step for host, step in holders.items() if step not in facts["undone"]}
     proven = set(holders.values())
-    unproven = [name for name in acts if holds[name] and name not in proven]
+    unproven = [name for name, act in acts.items() if act.holds and name not in proven]
     return acts | {name: replace(acts[name], revert=None, intact=None) for name in unproven}
+
+
+def _verified(act: Act, event: Event) -> Act:
+    said = quote(event.payload.get("evidence", ""))
+    intact = act.intact and {**act.intact, "script": f"verified={said}\n{act.intact['script']}"}
+    return replace(act, intact=intact, seen=event.time)

@@ -12,6 +12,7 @@ from pathlib import Path
 from skipstone import __version__
 from skipstone.cloud.command import OPERATOR, Command, Transport
 from skipstone.cloud.model import Fact
+from skipstone.cloud.system import HOOK
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
@@ -21,6 +22,7 @@ from skipstone.run.journal import read_events
 from skipstone.run.name import escaped
 from skipstone.run.state import Kind
 from skipstone.steps.backup import ROOT, DropBackups
+from skipstone.steps.machine import DropMachineSnapshot, TakeMachineSnapshot
 from skipstone.steps.snapshot import DropSnapshot, TakeSnapshot
 from skipstone.steps.step import Step
 
@@ -28,11 +30,14 @@ STRATEGY = "drop-checkpoints"
 PATIENCE = 60
 """Seconds that a host may take to say how large something is."""
 
+DROP_SECONDS = 600
+
 
 class Checkpoint(Fact):
     """A state that a host can be brought back to: kept by ``step``, of ``stage``.
 
-    One that is not ``whole`` was never seen to be: nothing is brought back from it, but it takes room.
+    One that is not ``whole`` was never seen to be: nothing is brought back from it, but it takes room. ``hook``
+    is the program that keeps it, where the provider is one.
     """
 
     stage: str
@@ -42,6 +47,7 @@ class Checkpoint(Fact):
     name: str
     taken: datetime
     whole: bool
+    hook: str = ""
 
 
 class Backup(Fact):
@@ -80,7 +86,7 @@ def _taken(directory: RunDirectory) -> Kept:
     checkpoints = [
         _checkpoint(act, stages[act.step], whole=act.step in acts and acts[act.step].intact is not None)
         for act in takes
-        if act.kind == _TAKE
+        if act.kind in _TAKES
     ]
     hosts = dict.fromkeys(act.parameters["host"] for act in takes)
     places = _places(directory, view.plan_id)
@@ -88,19 +94,20 @@ def _taken(directory: RunDirectory) -> Kept:
     return Kept(run=directory.run, checkpoints=tuple(checkpoints), backups=tuple(backups))
 
 
-_TAKE = TakeSnapshot.model_fields["kind"].default
+_TAKES = {cls.model_fields["kind"].default for cls in (TakeSnapshot, TakeMachineSnapshot)}
 
 
 def _checkpoint(act: Act, stage: str, *, whole: bool) -> Checkpoint:
-    step = TakeSnapshot.model_validate(act.parameters)
+    (host,) = act.holds
     return Checkpoint(
         stage=stage,
-        step=step.id,
-        host=step.host,
-        provider=step.provider,
-        name=step.name,
+        step=act.step,
+        host=host,
+        provider=act.parameters.get("provider", HOOK),
+        name=act.parameters["name"],
         taken=act.began,
         whole=whole,
+        hook=act.parameters.get("hook", ""),
     )
 
 
@@ -174,15 +181,7 @@ def plan_drop(directory: RunDirectory) -> Plan:
 
 def _drops(taken: Kept) -> Iterable[Step]:
     for one in taken.checkpoints:
-        yield DropSnapshot(
-            id=f"drop.{one.host}",
-            title=f"Remove the snapshot of {one.host}",
-            host=one.host,
-            deadline=600,
-            estimate=5,
-            provider=one.provider,
-            name=one.name,
-        )
+        yield _drop(one)
     hosts = {one.host for one in taken.checkpoints}
     for backup in taken.backups:
         yield DropBackups(
@@ -194,3 +193,11 @@ def _drops(taken: Kept) -> Iterable[Step]:
             estimate=5,
             directories=backup.directories,
         )
+
+
+def _drop(one: Checkpoint) -> Step:
+    facts = {"id": f"drop.{one.host}", "title": f"Remove the snapshot of {one.host}", "name": one.name}
+    limits = {"deadline": DROP_SECONDS, "estimate": 5}
+    if one.provider == HOOK:
+        return DropMachineSnapshot.model_validate({**facts, **limits, "hook": one.hook, "machine": one.host})
+    return DropSnapshot.model_validate({**facts, **limits, "host": one.host, "provider": one.provider})

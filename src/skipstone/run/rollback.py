@@ -7,6 +7,7 @@ undoing of its own: that step brings the whole host back.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from skipstone import __version__
@@ -20,6 +21,7 @@ from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView, fold
 from skipstone.run.state import Kind, RunState
 from skipstone.steps.database import SyncDatabase
+from skipstone.steps.machine import TakeMachineSnapshot
 from skipstone.steps.revert import Revert
 from skipstone.steps.services import AskApi, StartServices, WaitForAgents, WaitForApi
 from skipstone.steps.step import Impact, Reversibility, Step
@@ -34,12 +36,14 @@ class Rollback(NamedTuple):
     The databases go back to where they were at ``data_of``; None, they are not touched. ``served`` says that
     APIs have been started since, so that users may have made something. ``intact`` are read-only questions to
     ask first, one of each host that is brought back whole: answered with 0 while the way back is there.
+    ``machines`` are hosts of which every disk goes back, with whatever users have on it.
     """
 
     plan: Plan
     intact: tuple[Command, ...]
     data_of: datetime | None
     served: bool
+    machines: tuple[str, ...]
 
 
 def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
@@ -81,9 +85,12 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     held = [act for act in known.values() if act.holder]
     data_of = max((known[act.holder].began for act in held if act.kind == _MIGRATION), default=None)
     intact = tuple(Command(**act.intact) for act in known.values() if act.intact)
-    return Rollback(plan, intact, data_of, served=any(act.kind == _START for act in held))
+    served = any(act.kind == _START for act in held)
+    machines = (act.holds for act in known.values() if act.kind == _MACHINE and act.revert)
+    return Rollback(plan, intact, data_of, served, tuple(chain.from_iterable(machines)))
 
 
+_MACHINE = TakeMachineSnapshot.model_fields["kind"].default
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
 
@@ -175,15 +182,17 @@ def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:
 def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
     """Return a stage that undoes one: a step is undone after those that needed it."""
     by_step = {act.step: act for act in acts}
-    steps = tuple(
+    keepers = [act for act in acts if act.holds and act.revert]
+    steps = _in_order(
         Revert(
             id=f"undo.{act.step}",
             title=f"Undo: {act.title}",
             host=act.revert["host"],
-            needs=tuple(f"undo.{name}" for name in _undone_before(act.step, by_step)),
+            needs=tuple(f"undo.{name}" for name in _undone_before(act, by_step, keepers)),
             deadline=act.deadline,
             estimate=ESTIMATE,
             impact=act.impact,
+            transient=act.transient,
             of=act.step,
             script=act.revert["script"],
         )
@@ -193,12 +202,41 @@ def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
     return Stage(name=f"undo-{stage['name']}", title=f"Undo: {stage['title']}", steps=steps)
 
 
-def _undone_before(step: str, acts: Mapping[str, Act]) -> list[str]:
+def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:
+    """Return the steps as they come, but each after those that it needs."""
+    given = {step.id: step for step in steps}
+    placed: dict[str, Revert] = {}
+
+    def place(step: Revert) -> None:
+        for need in step.needs:
+            if need not in placed:
+                place(given[need])
+        placed[step.id] = step
+
+    for step in given.values():
+        place(step)
+    return tuple(placed.values())
+
+
+def _undone_before(act: Act, acts: Mapping[str, Act], keepers: Iterable[Act]) -> list[str]:
+    """Return the steps to undo first: those that needed this one, and what brings its host back whole.
+
+    What was begun before a host was kept may have been done before or after that moment.
+    """
+    back = [
+        keeper.step
+        for keeper in keepers
+        if act.on in keeper.holds and not act.holds and keeper.seen and act.began < keeper.seen
+    ]
+    return list(dict.fromkeys([*_needing(act.step, acts), *back]))
+
+
+def _needing(step: str, acts: Mapping[str, Act]) -> list[str]:
     """Return the nearest steps that can be undone and needed this one, through those that need no undoing."""
     found: dict[str, None] = {}
     for act in acts.values():
         if step in act.needs:
-            found |= dict.fromkeys([act.step] if act.revert else _undone_before(act.step, acts))
+            found |= dict.fromkeys([act.step] if act.revert else _needing(act.step, acts))
     return list(found)
 
 

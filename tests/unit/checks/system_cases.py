@@ -155,6 +155,21 @@ SYSTEM_CASES = (
         evidence="/var/lib/mysql/.skipstone",
     ),
     Case(
+        hosts.MachinesHoldNoInstances,
+        "a hook for a compute",
+        host_with("cmp1", snapshots="hook"),
+        where="cmp1",
+        evidence="nova-compute",
+    ),
+    Case(
+        hosts.MachinesHoldNoUserData,
+        "a hook for a host with images",
+        host_with("ctl1", snapshots="hook"),
+        WARNING,
+        where="ctl1",
+        evidence="glance-api",
+    ),
+    Case(
         hosts.SystemsCanBeKept,
         "nothing can keep it",
         host_with("cmp1", snapshots=""),

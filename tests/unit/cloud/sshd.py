@@ -66,7 +66,8 @@ def unused_port() -> int:
 
 
 @contextmanager
-def running_sshd(place: Path, *options: str) -> Iterator[Sshd]:
+def running_sshd(place: Path, *options: str, within: tuple[str, ...] = ()) -> Iterator[Sshd]:
+    """Start an sshd with some more options; ``within`` is the program that starts it, where one does."""
     host_key, key = new_key(place / "host_key"), new_key(place / "key")
     port = unused_port()
     shutil.copy(f"{key}.pub", place / "authorized_keys")
@@ -83,7 +84,7 @@ def running_sshd(place: Path, *options: str) -> Iterator[Sshd]:
     config.write_text(f"Host *\n  UserKnownHostsFile {known_hosts}\n  IdentityAgent none\n")
     Path("/run/sshd").mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [PROGRAM, "-D", "-E", str(place / "sshd.log"), "-f", str(place / "sshd_config")]
+        [*within, PROGRAM, "-D", "-E", str(place / "sshd.log"), "-f", str(place / "sshd_config")]
     )
     try:
         wait_for(port, process, place / "sshd.log")

@@ -87,6 +87,33 @@ def test_mistakes_are_placed(place: Path, old: str, new: str, at: str, what: str
     assert what in error.what
 
 
+def test_a_hook_is_a_program_beside_the_inventory(place: Path) -> None:
+    hook = place.with_name("vm-snapshot")
+    hook.touch(mode=0o755)
+    place.write_text(
+        GOOD.replace("port: 2222}", "port: 2222, snapshots: hook}").replace(
+            "defaults: {", "defaults: {snapshot_hook: vm-snapshot, "
+        )
+    )
+    ctl1, cmp1, _ = load_inventory(place).hosts
+    assert (ctl1.snapshots, ctl1.snapshot_hook) == ("hook", hook)
+    assert (cmp1.snapshots, cmp1.snapshot_hook) == (None, None), "asked only where it keeps the machine"
+
+
+@pytest.mark.parametrize(
+    ("new", "at", "what"),
+    [
+        ("port: 2222, snapshots: hook}", "6: hosts.ctl1.snapshots", "needs snapshot_hook"),
+        ("snapshots: hook, snapshot_hook: none}", "6: hosts.ctl1.snapshot_hook", "no such program"),
+        ("snapshots: hook, snapshot_hook: ssh_config}", "6: hosts.ctl1.snapshot_hook", "may not be executed"),
+    ],
+)
+def test_a_hook_that_cannot_be_called(place: Path, new: str, at: str, what: str) -> None:
+    error = refused(place, GOOD.replace("port: 2222}", new))
+    assert error.where == f"{place}:{at}"
+    assert what in error.what
+
+
 def test_bad_yaml_has_its_line(place: Path) -> None:
     error = refused(place, GOOD.replace("[network, control]", "[network, control"))
     assert error.what == "this is not valid YAML"

@@ -7,6 +7,7 @@ from skipstone.steps import (
     configuration,
     database,
     identity,
+    machine,
     packages,
     revert,
     services,
@@ -17,6 +18,7 @@ from skipstone.steps.step import Step
 COMMON = {"id": "stage.step", "title": "Do it", "host": "ctl1", "deadline": 60, "estimate": 5}
 OPERATED = {key: value for key, value in COMMON.items() if key != "host"}
 APT = {"directory": "/var/lib/skipstone/p/apt", "old_suite": "bookworm", "new_suite": "trixie"}
+HOOKED = {"hook": "/etc/skip stone/hook", "machine": "ctl1", "name": "p"}
 W = "/var/lib/skipstone/p"
 
 SAMPLES: tuple[Step, ...] = (
@@ -55,6 +57,10 @@ SAMPLES: tuple[Step, ...] = (
     ),
     database.WaitForDatabaseServer(**COMMON),
     identity.GrantServiceRole(**OPERATED, users=("glance", "nova")),
+    machine.DropMachineSnapshot(**OPERATED, **HOOKED),
+    machine.LeaveMachineSnapshot(**COMMON, directory=f"{W}/machine"),
+    machine.SettleMachine(**COMMON, directory=f"{W}/machine"),
+    machine.TakeMachineSnapshot(**OPERATED, **HOOKED, directory=f"{W}/machine"),
     packages.DownloadPackages(**COMMON, **APT),
     packages.UpgradePackages(**COMMON, **APT, hold=("ovs-vswitchd", "libvirt-guests")),
     revert.Revert(**COMMON, of="stage.step", script="rm -f /etc/x\n"),

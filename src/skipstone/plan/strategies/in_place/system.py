@@ -1,15 +1,20 @@
 """The system of one host: kept in a snapshot where that is possible, then upgraded."""
 
 from skipstone.cloud.model import Host
+from skipstone.cloud.system import HOOK
 from skipstone.plan.strategies.in_place.layout import HELD_UNITS, Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, seconds_for
+from skipstone.steps.machine import LeaveMachineSnapshot, SettleMachine, TakeMachineSnapshot
 from skipstone.steps.packages import UpgradePackages
 from skipstone.steps.providers import provider
 from skipstone.steps.snapshot import TakeSnapshot
-from skipstone.steps.step import Impact, Reversibility
+from skipstone.steps.step import Impact, Reversibility, Step
 
 COPY_RATE = 50 * MIB
 """Bytes a second that small files are copied at."""
+
+HOOK_DEADLINE = 1800
+"""Seconds that a hypervisor may take for a snapshot, and a machine until it answers again."""
 
 
 def has_switch(host: Host) -> bool:
@@ -24,10 +29,12 @@ def reversibility(host: Host) -> Reversibility:
 
 def take_snapshot(
     layout: Layout, host: Host, *, step: str, needs: tuple[str, ...], impact: Impact = Impact.NONE
-) -> tuple[TakeSnapshot, ...]:
-    """Return the step that keeps a host's system as it is; none where nothing can take snapshots there."""
+) -> tuple[Step, ...]:
+    """Return the steps that keep a host's system as it is; none where nothing can take snapshots there."""
     if not host.snapshots:
         return ()
+    if host.snapshots == HOOK:
+        return _keep_machine(layout, host, step=step, needs=needs, impact=impact)
     data = sum(map(layout.size, layout.services)) if host == layout.database else 0
     size = 0 if provider(host.snapshots).atomic else (host.installed or 0) + data
     return (
@@ -45,6 +52,46 @@ def take_snapshot(
             switch=has_switch(host),
         ),
     )
+
+
+def _keep_machine(
+    layout: Layout, host: Host, *, step: str, needs: tuple[str, ...], impact: Impact
+) -> tuple[Step, ...]:
+    """Return the steps that let a hypervisor keep a host; a mark is made before, and taken away after."""
+    directory = f"{layout.directory}/machine"
+    settle = SettleMachine(
+        id=f"{step}.settle",
+        title=f"Mark {host.name} as it is",
+        host=host.name,
+        needs=needs,
+        deadline=HOOK_DEADLINE,
+        estimate=2,
+        impact=impact,
+        directory=directory,
+    )
+    take = TakeMachineSnapshot(
+        id=step,
+        title=f"Keep the machine {host.name} as it is, by its hypervisor",
+        needs=(settle.id,),
+        deadline=HOOK_DEADLINE,
+        estimate=30,
+        impact=impact,
+        hook=host.snapshot_hook,
+        machine=host.name,
+        name=layout.id,
+        directory=directory,
+    )
+    leave = LeaveMachineSnapshot(
+        id=f"{step}.leave",
+        title=f"Note on {host.name} that it goes on from its snapshot",
+        host=host.name,
+        needs=(take.id,),
+        deadline=300,
+        estimate=2,
+        impact=impact,
+        directory=directory,
+    )
+    return (settle, take, leave)
 
 
 def upgrade_packages(
