@@ -81,9 +81,9 @@ def rollback(base: Path, fault: str = "") -> int:
     return end(start(base, fault, verb="rollback"))
 
 
-def end(process: Any) -> int:
+def end(process: Any, *, seconds: float = 60) -> int:
     """Wait for a verb's end and return its exit code."""
-    process.join(60)
+    process.join(seconds)
     code = process.exitcode
     if code is None:
         process.kill()

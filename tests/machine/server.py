@@ -83,14 +83,17 @@ class Server:
 
 
 @contextmanager
-def running_server(disk: Disk, place: Path) -> Iterator[Server]:
-    """Boot a server as it was installed; at the end only its console's log is left in ``place``."""
+def running_server(disk: Disk, place: Path, *more: str) -> Iterator[Server]:
+    """Boot a server as it was installed; at the end only its console's log is left in ``place``.
+
+    ``more`` are arguments of QEMU.
+    """
     overlay, port = place / OVERLAY, unused_port()
     base = ("-b", disk.image, "-F", "qcow2")
     run("qemu-img", "create", "-q", "-f", "qcow2", *base, overlay)
     # what the server has flushed is to be there after the plug was pulled
     system = emulator.disk(overlay, "system", "format=qcow2", "cache=writeback")
-    process = emulator.start(place / "console.log", *system, *emulator.network(port))
+    process = emulator.start(place / "console.log", *system, *emulator.network(port), *more)
     server = Server(place, port, process)
     try:
         _write_access(disk, server)

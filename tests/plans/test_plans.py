@@ -14,11 +14,15 @@ from skipstone.catalog import load_catalog
 from skipstone.checks.examination import examine
 from skipstone.cloud.cloudfile import load_cloud
 from skipstone.cloud.command import OPERATOR
+from skipstone.cloud.model import AptSource, Cloud
+from skipstone.errors import InputError
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import load_plan, save_plan
-from skipstone.plan.planner import make_plan
+from skipstone.plan.planner import make_plan, staying
+from skipstone.plan.strategies.in_place import Suites
 from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases
 from skipstone.steps.machine import TakeMachineSnapshot
+from skipstone.steps.packages import KeepVersions, UpgradePackages
 from skipstone.steps.step import Impact, Reversibility
 from skipstone.views.runbook import runbook
 
@@ -149,3 +153,51 @@ def test_a_machine_of_a_hypervisor_is_marked_kept_and_left(tmp_path: Path) -> No
     assert plan.point_of_no_return is None
     save_plan(plan, tmp_path / "plan.yaml")
     assert load_plan(tmp_path / "plan.yaml") == plan
+
+
+SUITES = Suites("bookworm-zed-backports", "bookworm-antelope-backports")
+
+
+def on_another_archive(**changes: object) -> Cloud:
+    """Return a cloud whose OpenStack comes from an archive beside Debian's own."""
+    recorded = load_cloud(HERE / "zed-small" / "cloud.yaml")
+    path = "/etc/apt/sources.list.d/openstack.list"
+    source = AptSource(path=path, suites=(SUITES.old,), text=f"deb http://archive.example/ {SUITES.old} main")
+    hosts = (
+        host.model_copy(update={"apt_sources": (*host.apt_sources, source), **changes})
+        for host in recorded.hosts
+    )
+    return recorded.model_copy(update={"hosts": tuple(hosts)})
+
+
+def plan_to_antelope(cloud: Cloud, suites: Suites) -> Plan:
+    catalog = load_catalog()
+    target = staying(cloud, catalog.release("antelope"))
+    return make_plan(cloud, catalog, target, suites=suites, findings=examine(cloud, catalog, target))
+
+
+def test_where_the_system_stays_the_versions_are_kept_and_come_back() -> None:
+    plan = plan_to_antelope(on_another_archive(snapshots=""), SUITES)
+    kept = {step.host: step for step in plan.steps() if isinstance(step, KeepVersions)}
+    upgrades = [step for step in plan.steps() if isinstance(step, UpgradePackages)]
+    assert upgrades
+    for step in upgrades:
+        assert kept[step.host].needs == (f"prepare.download.{step.host}",)
+        assert (step.old_suite, step.new_suite, step.kept) == (*SUITES, True)
+        assert step.reversibility is Reversibility.EXACT
+        assert step.revert()
+    assert plan.point_of_no_return
+    assert plan.point_of_no_return.startswith("databases."), "the packages come back, not yet the databases"
+
+
+def test_a_snapshot_is_preferred_to_versions() -> None:
+    plan = plan_to_antelope(on_another_archive(snapshots="copy"), SUITES)
+    assert not [step for step in plan.steps() if isinstance(step, KeepVersions)]
+    assert plan.point_of_no_return is None
+
+
+def test_a_suite_that_no_source_names() -> None:
+    with pytest.raises(InputError, match="no package source names the suite bookworm-yoga"):
+        plan_to_antelope(on_another_archive(snapshots=""), Suites("bookworm-yoga", "bookworm-zed"))
+    with pytest.raises(InputError, match="so it cannot stay"):
+        plan_to_antelope(on_another_archive(os=None), SUITES)

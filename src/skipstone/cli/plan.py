@@ -18,6 +18,7 @@ Examples:
   skipstone plan cloud.yaml --to 2025.1 -o plan.yaml
   skipstone plan cloud.yaml --to 2025.1 --rehearsal rehearsal.json -o plan.yaml
   skipstone plan cloud.yaml --to epoxy --json | jq '.stages[].name'
+  skipstone plan cloud.yaml --to 2023.1 --suites bookworm-zed-backports=bookworm-antelope-backports
 """
 )
 @click.argument("cloud_file", type=FILE)
@@ -30,6 +31,12 @@ Examples:
     show_default=True,
     metavar="SECONDS",
     help="How long a gate waits for an answer.",
+)
+@click.option(
+    "--suites",
+    metavar="OLD=NEW",
+    help="The hosts stay on their Debian: the target's packages are in suite NEW of the archive whose"
+    " suite OLD they use now.",
 )
 @click.option("--at-once", type=click.IntRange(min=1), metavar="N", help="At most N steps at the same time.")
 @click.option(
@@ -53,6 +60,7 @@ def plan(
     target_name: str,
     strategy: str,
     gate_expires: int,
+    suites: str | None,
     at_once: int | None,
     per_zone: int | None,
     rehearsal_file: Path | None,
@@ -66,13 +74,19 @@ def plan(
     from skipstone.checks.examination import examine
     from skipstone.cloud.cloudfile import load_cloud
     from skipstone.plan.planfile import save_plan, to_data
-    from skipstone.plan.planner import Limits, make_plan
+    from skipstone.plan.planner import Limits, make_plan, staying
+    from skipstone.plan.strategies.in_place import Suites
     from skipstone.rehearsal.report import load_rehearsal
     from skipstone.views.tree import plan_tree
 
     catalog = load_catalog()
     cloud = load_cloud(cloud_file)
     target = catalog.release(target_name)
+    if suites:
+        old, _, new = suites.partition("=")
+        if not old or not new:
+            raise click.BadParameter("two suites are expected: OLD=NEW", param_hint="--suites")
+        target = staying(cloud, target)
     findings = examine(cloud, catalog, target)
     made = make_plan(
         cloud,
@@ -80,6 +94,7 @@ def plan(
         target,
         findings=findings,
         strategy=strategy,
+        suites=Suites(old, new) if suites else None,
         gate_expires=gate_expires,
         limits=Limits(at_once, per_zone),
         rehearsal=load_rehearsal(rehearsal_file) if rehearsal_file else None,

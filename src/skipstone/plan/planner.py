@@ -13,6 +13,7 @@ from skipstone.errors import Inhibited, InputError
 from skipstone.plan.plan import GATE_EXPIRES, Plan
 from skipstone.plan.rehearsed import expect_same, findings_of, timed
 from skipstone.plan.strategies import in_place
+from skipstone.plan.strategies.in_place import Suites
 from skipstone.rehearsal.report import RehearsalReport
 
 
@@ -21,6 +22,23 @@ class Limits(NamedTuple):
 
     at_once: int | None = None
     per_zone: int | None = None
+
+
+def staying(cloud: Cloud, release: Release) -> Release:
+    """Return a release as it is where the hosts stay on their Debian: an archive has its packages for that.
+
+    Raise InputError where the hosts run different ones, or it is not known which.
+    """
+    found = {host.os.codename if host.os else "unknown" for host in cloud.hosts}
+    if len(found) != 1 or "unknown" in found:
+        raise InputError(
+            "the hosts are not all on one known operating system, so it cannot stay",
+            where=cloud.name,
+            evidence=f"found: {', '.join(sorted(found))}",
+            remedy="discover again with every host reachable; bring all hosts to one suite first",
+        )
+    evidence = {**release.evidence, "debian": f"said of {cloud.name}: its archive has the release for it"}
+    return release.model_copy(update={"debian": found.pop(), "evidence": evidence})
 
 
 STRATEGIES = {"in-place": in_place.stages}
@@ -33,12 +51,14 @@ def make_plan(
     *,
     findings: tuple[Finding, ...],
     strategy: str = "in-place",
+    suites: Suites | None = None,
     gate_expires: int = GATE_EXPIRES,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     rehearsal: RehearsalReport | None = None,
 ) -> Plan:
     """Return the plan that carries ``cloud`` to ``target``.
 
+    ``suites`` are given where the hosts stay on their Debian, and ``target`` is then as ``staying`` says.
     ``findings`` are the checks' answers for this target, a ``rehearsal``'s come to them; a gate waits
     ``gate_expires`` seconds. Raise Inhibited where a finding forbids the upgrade, InputError where the
     strategy cannot upgrade such a cloud, PlanRefused where the rehearsal was of another.
@@ -60,11 +80,15 @@ def make_plan(
             remedy="Discover again with every control host reachable; its packages tell the release.",
         )
     source = catalog.release(cloud.release)
+    if suites:
+        source = staying(cloud, source)
+        _named(cloud, suites)
     route = find_route(catalog, source, target, cloud.services)
     _one_hop(route)
     _same_distribution(cloud, source, target)
     name = f"{cloud.name}-{source.codename}-{target.version}-{digest_of(cloud)[:8]}"
-    layout = in_place.Layout(name, cloud, catalog, source, target, findings)
+    suites = suites or Suites(source.debian or "", target.debian or "")
+    layout = in_place.Layout(name, cloud, catalog, source, target, suites, findings)
     roots = {service.name: layout.api_root(service) for service in layout.services}
     stages = tuple(stage.model_copy(update=limits._asdict()) for stage in STRATEGIES[strategy](layout))
     if rehearsal:
@@ -94,6 +118,21 @@ def _one_hop(route: Route) -> None:
             f"the way from {route.source.title} to {route.target.title} has stops: {names}",
             remedy=f"Upgrade to {route.stops[0].title} first. Why the stops are there:  skipstone route"
             f" --from {route.source.codename} --to {route.target.codename}",
+        )
+
+
+def _named(cloud: Cloud, suites: Suites) -> None:
+    """Raise InputError where a host has no package source that names the old suite."""
+    without = [
+        host.name
+        for host in cloud.hosts
+        if not any(suites.old in source.suites for source in host.apt_sources)
+    ]
+    if without:
+        raise InputError(
+            f"no package source names the suite {suites.old}",
+            where=", ".join(without),
+            remedy="give the suite as /etc/apt/sources.list has it:  --suites OLD=NEW",
         )
 
 

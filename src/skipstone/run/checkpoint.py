@@ -36,8 +36,8 @@ DROP_SECONDS = 600
 class Checkpoint(Fact):
     """A state that a host can be brought back to: kept by ``step``, of ``stage``.
 
-    One that is not ``whole`` was never seen to be: nothing is brought back from it, but it takes room. ``hook``
-    is the program that keeps it, where the provider is one.
+    One that is not ``whole`` was never seen to be: nothing is brought back from it, but it takes room.
+    ``hook`` is the program that keeps it, where the provider is one.
     """
 
     stage: str

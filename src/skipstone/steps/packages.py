@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from skipstone.cloud.command import Command
+from skipstone.steps import versions
 from skipstone.steps.shell import place_file, quote, words
 from skipstone.steps.step import Step
 
@@ -80,6 +81,10 @@ class _FromSuite(Step):
             f" -o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
         )
 
+    def simulated(self) -> str:
+        """Return the command line that tells what the upgrade would do."""
+        return f"{self.apt()} --simulate dist-upgrade {words(self.add)}"
+
 
 class DownloadPackages(_FromSuite):
     """Fetch every package of the upgrade into apt's cache; the host's own sources stay as they are."""
@@ -126,6 +131,28 @@ touch downloaded
         return self.on_host(f"rm -rf {self.directory}\napt-get clean")
 
 
+class KeepVersions(_FromSuite):
+    """Fetch what the upgrade will replace, at the versions that are installed: the way back of the upgrade.
+
+    After the download, whose package lists it reads, and while the old archive still has them.
+    """
+
+    kind: Literal["keep-versions"] = "keep-versions"
+
+    def apply(self) -> Command:
+        """Fetch them; what an earlier attempt has left is thrown away."""
+        fetch = versions.fetch(self.directory, self.simulated())
+        return self.on_host(f"{QUIET}\ntest -e {self.directory}/downloaded\n{fetch}")
+
+    def verify(self) -> Command:
+        """See that each is there and whole."""
+        return self.on_host(versions.intact(self.directory))
+
+    def revert(self) -> Command:
+        """Remove them."""
+        return self.on_host(f"rm -rf {self.directory}/{versions.KEPT}")
+
+
 class UpgradePackages(_FromSuite):
     """Install the fetched packages, operating system and OpenStack together; configuration files stay.
 
@@ -133,10 +160,12 @@ class UpgradePackages(_FromSuite):
     through the upgrade: a policy-rc.d denies their names, and no other, for the time of this step. One that
     denies everything would keep sshd from restarting, and an old sshd cannot run the new binary (seen from
     Debian 12 to 13: nobody could log in any more). Python's modules are byte-compiled at the end, at once.
+    ``kept`` says that the versions of before were kept (``KeepVersions``), so that they can come back.
     """
 
     kind: Literal["upgrade-packages"] = "upgrade-packages"
     hold: tuple[str, ...] = ()
+    kept: bool = False
 
     def is_done(self) -> Command:
         """See that nothing is left to install, and nothing is half installed."""
@@ -144,7 +173,7 @@ class UpgradePackages(_FromSuite):
 test -e {self.directory}/installed
 test ! -e {_UNCOMPILED}
 test -z "$(dpkg --audit)"
-! {self.apt()} --simulate dist-upgrade {words(self.add)} | grep -q '^Inst'
+! {self.simulated()} | grep -q '^Inst'
 """)
 
     def apply(self) -> Command:
@@ -152,17 +181,7 @@ test -z "$(dpkg --audit)"
         return self.on_host(f"""
 {QUIET}
 test -e {self.directory}/downloaded
-explain() {{
-    code=$?
-    rm -f {_POLICY} {_UNCOMPILED}
-    if [ "$code" -ne 0 ]; then
-        echo "apt-get exited with $code; packages that are not whole:" >&2
-        dpkg --audit | sed -n 1,8p >&2  # what went wrong stands before it, and shall be seen
-{_FULL}
-    fi
-}}
-trap explain EXIT
-{self._deny()}
+{self._written_down()}{self._explained()}
 {_LATER}
 {_CONFIGURE}
 {self.apt()} {KEEP} --fix-broken install
@@ -177,6 +196,40 @@ done
 touch {self.directory}/installed
 find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the package ships: /'
 """)
+
+    def revert(self) -> Command | None:
+        """Install the versions that were there before; nothing where the packages were not touched yet."""
+        if not self.kept:
+            return None
+        return self.on_host(f"""
+{QUIET}
+if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
+{self._explained()}
+{_CONFIGURE}
+{versions.bring_back(self.directory, f"{self.apt()} {KEEP}")}
+""")
+
+    def intact(self) -> Command | None:
+        """See that the versions that were there before can be installed."""
+        return self.on_host(versions.intact(self.directory)) if self.kept else None
+
+    def _written_down(self) -> str:
+        return versions.write_down(self.directory, self.simulated()) + "\n" if self.kept else ""
+
+    def _explained(self) -> str:
+        """Return shell lines that place the policy, and at the end take it away and say what is not whole."""
+        return f"""\
+explain() {{
+    code=$?
+    rm -f {_POLICY} {_UNCOMPILED}
+    if [ "$code" -ne 0 ]; then
+        echo "apt-get exited with $code; packages that are not whole:" >&2
+        dpkg --audit | sed -n 1,8p >&2  # what went wrong stands before it, and shall be seen
+{_FULL}
+    fi
+}}
+trap explain EXIT
+{self._deny()}"""
 
     def _deny(self) -> str:
         """Return shell lines that place the policy; the unit's name stands somewhere in its arguments."""

@@ -43,6 +43,7 @@ STEPS: tuple[type[Step], ...] = (
     machine.SettleMachine,
     machine.TakeMachineSnapshot,
     packages.DownloadPackages,
+    packages.KeepVersions,
     packages.UpgradePackages,
     revert.Revert,
     services.AskApi,

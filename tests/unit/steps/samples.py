@@ -62,6 +62,8 @@ SAMPLES: tuple[Step, ...] = (
     machine.SettleMachine(**COMMON, directory=f"{W}/machine"),
     machine.TakeMachineSnapshot(**OPERATED, **HOOKED, directory=f"{W}/machine"),
     packages.DownloadPackages(**COMMON, **APT),
+    packages.KeepVersions(**COMMON, **APT),
+    packages.UpgradePackages(**COMMON, **APT, kept=True),
     packages.UpgradePackages(**COMMON, **APT, hold=("ovs-vswitchd", "libvirt-guests")),
     revert.Revert(**COMMON, of="stage.step", script="rm -f /etc/x\n"),
     services.AskApi(**OPERATED, command="openstack image list --limit 1"),

@@ -6,9 +6,9 @@ upgraded under their instances one at a time.
 
 from skipstone.plan.plan import Gate, Stage
 from skipstone.plan.strategies.in_place import computes, control, preparation
-from skipstone.plan.strategies.in_place.layout import Layout
+from skipstone.plan.strategies.in_place.layout import Layout, Suites
 
-__all__ = ["Layout", "gates", "stages"]
+__all__ = ["Layout", "Suites", "gates", "stages"]
 
 
 def stages(layout: Layout) -> tuple[Stage, ...]:

@@ -9,7 +9,12 @@ from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, by_table, seconds_for
-from skipstone.plan.strategies.in_place.system import has_switch, take_snapshot, upgrade_packages
+from skipstone.plan.strategies.in_place.system import (
+    has_switch,
+    reversibility,
+    take_snapshot,
+    upgrade_packages,
+)
 from skipstone.steps.backup import CheckBackups, DumpStoppedDatabases
 from skipstone.steps.broker import RenewBroker, StartBroker
 from skipstone.steps.compute import ReloadVirtualSwitch
@@ -128,6 +133,7 @@ def _broker(layout: Layout) -> Step:
         deadline=300,
         estimate=25,
         impact=Impact.API_DOWN,
+        reversibility=reversibility(layout.broker),
         directory=f"{layout.directory}/broker",
     )
 
@@ -143,6 +149,7 @@ def _migrate(layout: Layout, service: Service, server: str) -> tuple[Step, ...]:
         deadline=1800 + seconds_for(size, rate=MIB // 4),
         estimate=seconds_for(size, rate=2 * MIB, least=8),
         impact=Impact.API_DOWN,
+        reversibility=reversibility(layout.database),
         service=service.name,
         user=service.user,
         commands=layout.commands(service, Purpose.SYNC),
@@ -167,6 +174,7 @@ def migrate_online(
             deadline=7200,
             estimate=seconds_for(layout.size(service), rate=MIB, least=8),
             impact=impact,
+            reversibility=reversibility(layout.database),
             service=service.name,
             user=service.user,
             command=command,

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
@@ -23,6 +24,13 @@ minutes in an upgrade of everything. libvirt-guests would shut the instances dow
 """
 
 
+class Suites(NamedTuple):
+    """The suite that an upgrade takes the packages from now, and the one it takes the target's from."""
+
+    old: str
+    new: str
+
+
 @dataclass(frozen=True)
 class Layout:
     """A cloud seen by the in-place strategy.
@@ -36,12 +44,17 @@ class Layout:
     catalog: Catalog
     source: Release
     target: Release
+    suites: Suites
     findings: tuple[Finding, ...]
 
     @property
     def directory(self) -> str:
         """Directory of this upgrade on every host."""
         return f"{ROOT}/{self.id}"
+
+    def keeps_versions(self, host: Host) -> bool:
+        """Say whether a host comes back to its packages' versions: nothing else keeps it, and it can."""
+        return self.source.debian == self.target.debian and not host.snapshots
 
     @cached_property
     def services(self) -> tuple[Service, ...]:

@@ -7,7 +7,7 @@ from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.steps.backup import BackupConfiguration, DumpDatabases, ExportDefinitions, ProveDumpRestores
 from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.identity import GrantServiceRole
-from skipstone.steps.packages import DownloadPackages
+from skipstone.steps.packages import DownloadPackages, KeepVersions
 from skipstone.steps.step import Step
 
 MIB = 1 << 20
@@ -81,7 +81,13 @@ def prepare(layout: Layout) -> Stage:
     return Stage(
         name="prepare",
         title="Prepare while everything runs",
-        steps=(*_downloads(layout), *_service_role(layout), *_collations(layout), *_workarounds(layout)),
+        steps=(
+            *_downloads(layout),
+            *_versions(layout),
+            *_service_role(layout),
+            *_collations(layout),
+            *_workarounds(layout),
+        ),
     )
 
 
@@ -96,10 +102,31 @@ def _downloads(layout: Layout) -> tuple[Step, ...]:
             transient=True,
             add=layout.new_packages(host),
             directory=f"{layout.directory}/apt",
-            old_suite=layout.source.debian or "",
-            new_suite=layout.target.debian or "",
+            old_suite=layout.suites.old,
+            new_suite=layout.suites.new,
         )
         for host in (*layout.controls, *layout.computes)
+    )
+
+
+def _versions(layout: Layout) -> tuple[Step, ...]:
+    """Keep the packages that are installed now, where the hosts' operating system stays."""
+    return tuple(
+        KeepVersions(
+            id=f"prepare.versions.{host.name}",
+            title=f"Keep the packages that {host.name} has now, to come back to",
+            host=host.name,
+            needs=(f"prepare.download.{host.name}",),
+            deadline=3600,
+            estimate=30,
+            transient=True,
+            add=layout.new_packages(host),
+            directory=f"{layout.directory}/apt",
+            old_suite=layout.suites.old,
+            new_suite=layout.suites.new,
+        )
+        for host in (*layout.controls, *layout.computes)
+        if layout.keeps_versions(host)
     )
 
 

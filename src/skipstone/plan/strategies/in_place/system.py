@@ -98,18 +98,20 @@ def upgrade_packages(
     layout: Layout, host: Host, *, step: str, impact: Impact = Impact.NONE, needs: tuple[str, ...] = ()
 ) -> UpgradePackages:
     """Return the step that upgrades a host's packages."""
+    kept = layout.keeps_versions(host)
     return UpgradePackages(
         id=step,
-        title=f"Upgrade {host.name} to {layout.target.debian} and {layout.target.title}",
+        title=f"Upgrade {host.name} to {layout.suites.new} and {layout.target.title}",
         host=host.name,
         needs=needs,
         deadline=5400,
         estimate=200,
         impact=impact,
-        reversibility=reversibility(host),
+        reversibility=Reversibility.EXACT if kept else reversibility(host),
         add=layout.new_packages(host),
         hold=HELD_UNITS,
         directory=f"{layout.directory}/apt",
-        old_suite=layout.source.debian or "",
-        new_suite=layout.target.debian or "",
+        old_suite=layout.suites.old,
+        new_suite=layout.suites.new,
+        kept=kept,
     )
