@@ -1,4 +1,4 @@
-"""Packages of OpenStack go to newer versions of the same Debian and back: real ones, in their own system."""
+"""Packages go to newer versions of the same Debian and back: real ones that OpenStack stands on."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from skipstone.steps.packages import DownloadPackages, KeepVersions, UpgradePack
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a directory of this test
 SUITE = "bookworm"
 POCKETS = "/srv/pockets"
-WATCHED = ("python3-glance", "glance-common", "memcached", "librabbitmq4")
+WATCHED = ("haproxy", "memcached", "libmariadb3", "librabbitmq4")
 """Of these the suite and its security updates have different versions; no point release comes any more."""
 
 NEW = "redis-tools"
@@ -28,7 +28,7 @@ DIRECTORY = "/var/lib/skipstone/p/apt"
 APT = {"directory": DIRECTORY, "old_suite": "first", "new_suite": "second", "add": (NEW,)}
 DOWNLOAD = DownloadPackages(id="download", **APT, **COMMON)
 KEEP = KeepVersions(id="keep", **APT, **COMMON)
-UPGRADE = UpgradePackages(id="upgrade", kept=True, hold=("memcached", "redis"), **APT, **COMMON)
+UPGRADE = UpgradePackages(id="upgrade", kept=True, hold=("memcached", "haproxy", "redis"), **APT, **COMMON)
 LIST = (
     "dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Abbrev}\\n';"
     " apt-mark showauto; apt-mark showhold"
@@ -43,9 +43,10 @@ class System:
         self.tree = tree
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
-        within = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "chroot", str(self.tree)]
+        within = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        enter = f"mount -t proc proc {self.tree}/proc && exec chroot {self.tree} sh -euc {quote(script)}"
         return subprocess.run(
-            [*within, "sh", "-euc", f"mount -t proc proc /proc; {script}"],
+            [*within, "sh", "-c", enter],
             capture_output=True, text=True, check=False, timeout=600, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -59,7 +60,8 @@ class System:
         return self.say(f"sh -c {quote(command.script)}")
 
     def versions(self) -> dict[str, str]:
-        lines = self.say(f"dpkg-query -W {' '.join(WATCHED)}").splitlines()
+        form = "${Package}\\t${Version}\\n"
+        lines = self.say(f"dpkg-query -W -f '{form}' {' '.join(WATCHED)}").splitlines()
         return dict(line.split("\t") for line in lines)
 
 
@@ -83,9 +85,9 @@ def installed() -> Iterator[Path]:
 def _bootstrap(wanted: Recipe, main: Archive, tree: Path) -> None:
     subprocess.run(
         [
-            "unshare", "--mount", "mmdebstrap", "--quiet", "--variant=apt", "--mode=root", f"--include={','.join(wanted.packages)}",
-            '--aptopt=APT::Install-Recommends "false";', "--skip=cleanup/apt/lists",
-            "--dpkgopt=force-unsafe-io",
+            "unshare", "--mount", "mmdebstrap", "--quiet", "--variant=apt", "--mode=root",
+            f"--include={','.join(wanted.packages)}", '--aptopt=APT::Install-Recommends "false";',
+            "--dpkgopt=force-unsafe-io", "--skip=cleanup/apt/lists",
             *(f"--aptopt={line}" for line in wanted.apt_settings.splitlines()),
             f"--setup-hook={MERGED_USR}", SUITE, str(tree), main.line(),
         ],
@@ -161,7 +163,7 @@ def test_an_upgrade_that_was_cut_off_comes_back(system: System, before: State) -
     cut = system.tree / "etc/apt/apt.conf.d/99cut"
     cut.write_text('DPkg::Pre-Install-Pkgs {"exit 1";};\n')
     assert system.run(f"sh -c {quote(UPGRADE.apply().script)}").returncode != 0
-    system.run(f"dpkg --unpack {POCKETS}/second/memcached*.deb {POCKETS}/second/glance-common*.deb")
+    system.run(f"dpkg --unpack {POCKETS}/second/memcached*.deb {POCKETS}/second/haproxy*.deb")
     cut.unlink()
     assert State.of(system).packages != before.packages
     system.do(UPGRADE.revert())
