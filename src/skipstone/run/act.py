@@ -21,10 +21,12 @@ class Act:
     ``holder`` is the step that brings the whole host back, to before this one, if there is one and this one
     ``changes`` something. ``intact`` is there where it holds a host itself, and has been seen to; it finds
     what its verification said as ``$verified``, at the time ``seen``. ``on`` is where its command ran.
+    It ``began`` with its latest attempt, and was there for the ``first`` time with its first.
     """
 
     step: str
     on: str
+    first: datetime
     began: datetime
     parameters: Mapping[str, Any]
     kind: str
@@ -50,6 +52,7 @@ class Act:
         return cls(
             step=known["id"],
             on=facts["host"],
+            first=event.time,
             began=event.time,
             parameters=known,
             kind=known["kind"],
@@ -77,7 +80,8 @@ def acts_of(events: Iterable[Event]) -> dict[str, Act]:
         name, facts = event.step or "", event.payload
         if event.kind is Kind.INTENT:
             before = acts.get(name)
-            acts[name] = Act.of(event, holder=before.holder if before else holders.get(facts["host"], ""))
+            act = Act.of(event, holder=before.holder if before else holders.get(facts["host"], ""))
+            acts[name] = replace(act, first=before.first) if before else act
         elif event.kind is Kind.VERIFIED and name in acts:
             acts[name] = _verified(acts[name], event)
             holders = dict.fromkeys(acts[name].holds, name) | holders

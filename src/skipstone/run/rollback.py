@@ -226,7 +226,7 @@ def _undone_before(act: Act, acts: Mapping[str, Act], keepers: Iterable[Act]) ->
     back = [
         keeper.step
         for keeper in keepers
-        if act.on in keeper.holds and not act.holds and keeper.seen and act.began < keeper.seen
+        if act.on in keeper.holds and not act.holds and keeper.seen and act.first < keeper.seen
     ]
     return list(dict.fromkeys([*_needing(act.step, acts), *back]))
 
