@@ -107,7 +107,7 @@ def rehearse(
     from skipstone.catalog import load_catalog
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # what holds production's data is not left behind
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     catalog = load_catalog()
     with _progress() as watcher:
         rehearsal = _Rehearsal(catalog, watcher, runs, directory, program, every_release, not no_isolation)
