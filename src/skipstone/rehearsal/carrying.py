@@ -56,12 +56,15 @@ class StopDone:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What all services' databases are carried with; ``prefix`` cuts a command off from every network."""
+    """What all services' databases are carried with; ``prefix`` cuts a command off from every network.
+
+    Every command of a service is run with each of its ``configurations``: nova's cells have one each.
+    """
 
     server: PrivateServer
     catalog: Catalog
     toolchains: Mapping[Release, Toolchain]
-    configurations: Mapping[str, Path]
+    configurations: Mapping[str, tuple[Path, ...]]
     databases: tuple[LoadedDatabase, ...]
     prefix: tuple[str, ...]
     began: float
@@ -89,11 +92,12 @@ class Workshop:
         seen = self._marks(stop)
         for move in stop.moves:
             self.watcher.move(move)
-            made, before, seen = self._run(move), seen, self._marks(stop)
-            done.append(replace(made, touched=touched(before, seen)))
+            for configuration in self.configurations[stop.service]:
+                made, before, seen = self._run(move, configuration), seen, self._marks(stop)
+                done.append(replace(made, touched=touched(before, seen)))
+                if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
+                    return StopDone(stop, Ended.FAILED, tuple(done), troubles, self._heads(stop))
             self.watcher.advance()
-            if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
-                return StopDone(stop, Ended.FAILED, tuple(done), troubles, self._heads(stop))
         found = self._heads(stop)
         damages = guards.after(stop.guards) if stop.synced else ()
         return StopDone(stop, self._end(stop, found, damages), tuple(done), (*troubles, *damages), found)
@@ -103,18 +107,17 @@ class Workshop:
             return Ended.OTHER_HEADS
         return Ended.DAMAGED if damages else Ended.DONE
 
-    def _run(self, move: Move) -> MoveDone:
+    def _run(self, move: Move, configuration: Path) -> MoveDone:
         began, rounds = time.monotonic(), 0
         outcome, code, output = Outcome.RERUN, 0, ""
         while outcome is Outcome.RERUN and rounds < ROUNDS:
             rounds += 1
-            code, output = self._once(move)
+            code, output = self._once(move, configuration)
             outcome = move.invocation.outcome(code)
         seconds = time.monotonic() - began
         return MoveDone(move, began - self.began, seconds, rounds, code, outcome, output[-KEPT:])
 
-    def _once(self, move: Move) -> tuple[int, str]:
-        configuration = self.configurations[move.service]
+    def _once(self, move: Move, configuration: Path) -> tuple[int, str]:
         argv = move.invocation.argv([str(configuration)])
         program = self.toolchains[move.release].command(
             move.service, argv, directories=(configuration.parent, self.server.directory)

@@ -1,6 +1,6 @@
 """Configuration with which a release's commands work on the rehearsal's databases, and on nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from skipstone.catalog import Service
@@ -10,12 +10,33 @@ from skipstone.rehearsal.server import PrivateServer
 NO_BROKER = "fake:///"
 
 
-def write_configuration(
+def write_configurations(
     server: PrivateServer, service: Service, databases: Iterable[LoadedDatabase], directory: Path
-) -> Path:
-    """Write a service's file into a directory of its own, and return it; the options are older than Ocata."""
+) -> tuple[Path, ...]:
+    """Write a service's files into a directory of its own, and return them.
+
+    One is enough but for a nova of several cells: its commands see the cell that their configuration names,
+    so each cell has one of its own. The options are older than Ocata.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    names = {one.known_as: one.name for one in databases}
+    return tuple(
+        _write(server, service, names, directory, number)
+        for number, names in enumerate(_combinations(tuple(databases)))
+    )
+
+
+def _combinations(databases: tuple[LoadedDatabase, ...]) -> Iterator[dict[str, str]]:
+    """Yield the catalog's names of databases and their own names, once for each cell."""
+    names = {one.known_as: one.name for one in reversed(databases)}
+    yield names
+    for one in databases:
+        if one.name != names[one.known_as]:
+            yield names | {one.known_as: one.name}
+
+
+def _write(
+    server: PrivateServer, service: Service, names: dict[str, str], directory: Path, number: int
+) -> Path:
     sections = {"DEFAULT": [f"transport_url = {NO_BROKER}", f"state_path = {directory}"]}
     sections["oslo_concurrency"] = [f"lock_path = {directory}"]
     for database in service.databases:
@@ -25,6 +46,6 @@ def write_configuration(
             url = server.url(names[database.name]).replace("%", "%%")
             sections.setdefault(section, []).append(f"{option} = {url}")
     text = "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in sections.items())
-    path = directory / f"{service.name}.conf"
+    path = directory / (f"{service.name}-{number}.conf" if number else f"{service.name}.conf")
     path.write_text(text + "\n")
     return path

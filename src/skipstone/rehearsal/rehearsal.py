@@ -12,7 +12,7 @@ from skipstone.catalog import Catalog, Release
 from skipstone.catalog.route import Route, find_route
 from skipstone.errors import InputError
 from skipstone.rehearsal.carrying import StopDone, Workshop
-from skipstone.rehearsal.configuration import write_configuration
+from skipstone.rehearsal.configuration import write_configurations
 from skipstone.rehearsal.counting import count
 from skipstone.rehearsal.databases import (
     LoadedDatabase,
@@ -154,9 +154,9 @@ def _toolchains(
 
 def _configurations(
     server: PrivateServer, catalog: Catalog, databases: tuple[LoadedDatabase, ...]
-) -> dict[str, Path]:
+) -> dict[str, tuple[Path, ...]]:
     return {
-        name: write_configuration(
+        name: write_configurations(
             server, catalog.service(name), _own(databases, name), server.directory / "services" / name
         )
         for name in {one.service for one in databases}
