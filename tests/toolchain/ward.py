@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from skipstone.catalog import load_catalog
 from skipstone.catalog.service import Purpose
-from skipstone.rehearsal.configuration import write_configuration
+from skipstone.rehearsal.configuration import write_configurations
 from skipstone.rehearsal.databases import LoadedDatabase, heads, tables_of
 from skipstone.rehearsal.guards import Guards
 from skipstone.rehearsal.server import PrivateServer
@@ -26,7 +26,7 @@ class Ward:
         self.databases = (LoadedDatabase(self.name, service, self.name, ()),)
         self.guards = Guards(server, load_catalog(), self.databases)
         self.home = server.directory / "services" / service
-        self.configuration = write_configuration(server, self.service, self.databases, self.home)
+        (self.configuration,) = write_configurations(server, self.service, self.databases, self.home)
         server.query(
             f"DROP DATABASE IF EXISTS {self.name};"
             f"CREATE DATABASE {self.name} CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci"
