@@ -43,6 +43,9 @@ class Pretended:
             ("sh", "-euc", self.script.replace("$mariadb", client)), {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         )
 
+    def python(self, service: str, argv: Sequence[str], *, directories: Sequence[Path] = ()) -> Program:
+        return self.command(service, (f"{service}-manage", *argv), directories=directories)
+
 
 Try = Callable[..., RehearsalReport]
 
@@ -66,6 +69,7 @@ def tried(tmp_path: Path) -> Try:
             target=CATALOG.release(target),
             source=CATALOG.release(source) if source else None,
             directory=tmp_path,
+            apis=False,
         )
         return rehearse(CATALOG, wish, lambda release: Pretended(release, script))
 
@@ -160,7 +164,7 @@ def test_data_that_the_next_release_breaks_on_keep_it_from_being_tried(tmp_path:
         "CREATE TABLE `alembic_version` (version_num varchar(32));\n"
         "INSERT INTO `alembic_version` VALUES ('c92a3e68beed');\n"
     )
-    wish = Wish(dumps=tmp_path / "dumps", target=CATALOG.release("2025.1"), directory=tmp_path)
+    wish = Wish(dumps=tmp_path / "dumps", target=CATALOG.release("2025.1"), directory=tmp_path, apis=False)
     report = rehearse(CATALOG, wish, lambda release: Pretended(release, "true"))
     stop = last(report)
     assert stop.ended is Ended.GUARDED

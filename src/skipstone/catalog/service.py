@@ -13,6 +13,7 @@ from pydantic import Field
 
 from skipstone.catalog.entry import Entry
 from skipstone.catalog.release import Release, Span
+from skipstone.catalog.serving import Change, Resource, Serving
 
 
 class Place(StrEnum):
@@ -240,6 +241,7 @@ class Service(Entry):
 
     ``order`` is the place among services when they are upgraded and started. ``types`` are keystone's words
     for its endpoints. ``sources`` are Debian's source packages. ``user`` runs the service's commands.
+    ``serving``, ``resources`` and ``changes`` are what a rehearsal asks its API, and what may differ.
     """
 
     name: str
@@ -259,6 +261,9 @@ class Service(Entry):
     skew: Skew | None = None
     blockers: tuple[Blocker, ...] = ()
     checks: ManualChecks = ManualChecks()
+    serving: Serving | None = None
+    resources: tuple[Resource, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def invocations(self, purpose: Purpose, release: Release) -> tuple[Invocation, ...]:
         """Return the commands for a purpose in a release, in order; empty where it has none."""

@@ -74,6 +74,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of a summary.")
 @click.option("--no-isolation", is_flag=True, help="Run the commands where they could reach a network.")
+@click.option("--no-apis", is_flag=True, help="Do not start the target's APIs on the result.")
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -97,6 +98,7 @@ def rehearse(
     every_release: bool,
     as_json: bool,
     no_isolation: bool,
+    no_apis: bool,
 ) -> int:
     """Try an upgrade of the databases on copies of them, with each release's own code.
 
@@ -110,7 +112,9 @@ def rehearse(
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     catalog = load_catalog()
     with _progress() as watcher:
-        rehearsal = _Rehearsal(catalog, watcher, runs, directory, program, every_release, not no_isolation)
+        rehearsal = _Rehearsal(
+            catalog, watcher, runs, directory, program, every_release, not no_isolation, not no_apis
+        )
         match plan_file, inventory_file, dumps, target:
             case Path(), Path(), None, None if source is None:
                 report = rehearsal.of_cloud(plan_file, inventory_file, limit)
@@ -135,6 +139,7 @@ class _Rehearsal:
     program: Path | None
     every_release: bool
     isolated: bool
+    apis: bool
 
     def of_dumps(self, dumps: Path, target: str, source: str | None) -> RehearsalReport:
         """Rehearse with the dumps of a directory."""
@@ -147,6 +152,7 @@ class _Rehearsal:
             source=self.catalog.release(source) if source else None,
             every_release=self.every_release,
             isolated=self.isolated,
+            apis=self.apis,
             directory=self.directory,
             program=self.program,
         )

@@ -124,7 +124,7 @@ class Workshop:
         )
         with subprocess.Popen(
             (*self.prefix, *program.argv),
-            env={**_environment(configuration.parent), **program.environment},
+            env={**environment(configuration.parent), **program.environment},
             cwd=configuration.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -162,6 +162,11 @@ class Workshop:
         return schema.is_head(schema_of(self.catalog, known_as), now)
 
 
-def _environment(home: Path) -> dict[str, str]:
+def has_arrived(chain: Sequence[Stop], made: Sequence[StopDone]) -> bool:
+    """Say whether every stop of a service was made, and ended well."""
+    return len(made) == len(chain) and all(done.ended is Ended.DONE for done in made)
+
+
+def environment(home: Path) -> dict[str, str]:
     """Return the variables of a command: no proxy and no credentials of the operator's."""
     return {"HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", "TZ": "UTC"}

@@ -1,6 +1,6 @@
 """Configuration with which a release's commands work on the rehearsal's databases, and on nothing else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from skipstone.catalog import Service
@@ -11,16 +11,20 @@ NO_BROKER = "fake:///"
 
 
 def write_configurations(
-    server: PrivateServer, service: Service, databases: Iterable[LoadedDatabase], directory: Path
+    server: PrivateServer,
+    service: Service,
+    databases: Iterable[LoadedDatabase],
+    directory: Path,
+    options: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
-    """Write a service's files into a directory of its own, and return them.
+    """Write a service's files into a directory of its own, and return them; their options are older than Ocata.
 
     One is enough but for a nova of several cells: its commands see the cell that their configuration names,
-    so each cell has one of its own. The options are older than Ocata.
+    so each cell has one of its own. ``options`` are more of them: ``section/option``.
     """
     directory.mkdir(parents=True, exist_ok=True)
     return tuple(
-        _write(server, service, names, directory, number)
+        _write(server, service, names, _place(service, directory, number), options or {})
         for number, names in enumerate(_combinations(tuple(databases)))
     )
 
@@ -34,18 +38,26 @@ def _combinations(databases: tuple[LoadedDatabase, ...]) -> Iterator[dict[str, s
             yield names | {one.known_as: one.name}
 
 
+def _place(service: Service, directory: Path, number: int) -> Path:
+    name = Path(service.config_files[0])
+    return directory / (f"{name.stem}-{number}.conf" if number else name.name)
+
+
 def _write(
-    server: PrivateServer, service: Service, names: dict[str, str], directory: Path, number: int
+    server: PrivateServer, service: Service, names: dict[str, str], path: Path, options: Mapping[str, str]
 ) -> Path:
-    sections = {"DEFAULT": [f"transport_url = {NO_BROKER}", f"state_path = {directory}"]}
-    sections["oslo_concurrency"] = [f"lock_path = {directory}"]
+    sections = {"DEFAULT": [f"transport_url = {NO_BROKER}", f"state_path = {path.parent}"]}
+    sections["oslo_concurrency"] = [f"lock_path = {path.parent}"]
     for database in service.databases:
         if database.connection is not None and database.name in names:
             section, _, option = database.connection.partition("/")
             # a % is interpolation to some of the readers
             url = server.url(names[database.name]).replace("%", "%%")
             sections.setdefault(section, []).append(f"{option} = {url}")
+    for place, value in options.items():
+        section, _, option = place.partition("/")
+        sections.setdefault(section, []).append(f"{option} = {value}")
     text = "\n\n".join("\n".join([f"[{name}]", *lines]) for name, lines in sections.items())
-    path = directory / (f"{service.name}-{number}.conf" if number else f"{service.name}.conf")
+    path.touch(mode=0o600)
     path.write_text(text + "\n")
     return path

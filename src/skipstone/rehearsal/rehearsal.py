@@ -1,4 +1,4 @@
-"""An upgrade of databases, tried on copies of them: load, look whose they are, carry, compare."""
+"""An upgrade of databases, tried on copies of them: load, look whose they are, carry, ask, compare."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,8 @@ from pathlib import Path
 from skipstone.catalog import Catalog, Release
 from skipstone.catalog.route import Route, find_route
 from skipstone.errors import InputError
-from skipstone.rehearsal.carrying import StopDone, Workshop
+from skipstone.rehearsal.asking import ApiDone, Audience
+from skipstone.rehearsal.carrying import StopDone, Workshop, has_arrived
 from skipstone.rehearsal.configuration import write_configurations
 from skipstone.rehearsal.counting import count
 from skipstone.rehearsal.databases import (
@@ -20,12 +21,14 @@ from skipstone.rehearsal.databases import (
     redirect_cells,
 )
 from skipstone.rehearsal.dumps import Dump, find_dumps
+from skipstone.rehearsal.facts import Held, read
 from skipstone.rehearsal.fastforward import Stop, releases, stops
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.loading import Loaded, load_all
 from skipstone.rehearsal.meter import Meter
+from skipstone.rehearsal.namespace import LoopbackNetwork
 from skipstone.rehearsal.report import Phase, RehearsalReport
-from skipstone.rehearsal.reporting import dump_report, service_report
+from skipstone.rehearsal.reporting import api_report, dump_report, service_report
 from skipstone.rehearsal.server import PrivateServer
 from skipstone.rehearsal.standing import source_of
 from skipstone.rehearsal.watcher import Watcher
@@ -39,7 +42,8 @@ LOADS_AT_ONCE = 4
 class Wish:
     """What shall be rehearsed; ``source`` is what the operator believes, None leaves it to the schemas.
 
-    ``directory`` holds the server's files, ``program`` is its mariadbd: None is the machine's own.
+    ``apis`` says whether the target's APIs are started on the result and asked. ``directory`` holds the
+    server's files, ``program`` is its mariadbd: None is the machine's own.
     """
 
     dumps: Path
@@ -47,6 +51,7 @@ class Wish:
     source: Release | None = None
     every_release: bool = False
     isolated: bool = True
+    apis: bool = True
     directory: Path | None = None
     program: Path | None = None
 
@@ -90,6 +95,7 @@ def rehearse(
         redirect_cells(server, databases)
         with clock.phase(Phase.COUNT):
             before = count(server, databases)
+            held = _held(server, catalog, databases) if wish.apis else {}
         workshop = Workshop(
             server=server,
             catalog=catalog,
@@ -105,6 +111,19 @@ def rehearse(
         processor = meter.processor() - processor
         with clock.phase(Phase.COUNT):
             after = count(server, databases)
+        taken = meter.taken(sum(dump.size for dump in dumps), processor)
+        audience = Audience(
+            server=server,
+            catalog=catalog,
+            release=route.target,
+            toolchain=toolchains[route.target],
+            databases=databases,
+            arrived=tuple(name for name in chains if has_arrived(chains[name], made[name])),
+            passed={name: [stop.release for stop in chain] for name, chain in chains.items()},
+            held=held,
+            watcher=clock.watcher,
+        )
+        asked = _ask(audience, prefix, clock) if wish.apis else ()
         return RehearsalReport(
             began=clock.started,
             source=route.source.version,
@@ -117,8 +136,9 @@ def rehearse(
                 service_report(catalog, chains[name], made[name], _own(databases, name), (before, after))
                 for name in chains
             ),
+            apis=tuple(map(api_report, asked)),
             phases=clock.phases,
-            taken=meter.taken(sum(dump.size for dump in dumps), processor),
+            taken=taken,
         )
 
 
@@ -175,6 +195,22 @@ def _carry(
         except BaseException:
             workshop.stopping.set()
             raise
+
+
+def _held(
+    server: PrivateServer, catalog: Catalog, databases: tuple[LoadedDatabase, ...]
+) -> dict[str, tuple[Held, ...]]:
+    """Return what the sources hold of what users see, per service."""
+    services = [service for service in catalog.services if _own(databases, service.name)]
+    return {
+        service.name: tuple(read(server, databases, resource) for resource in service.resources)
+        for service in services
+    }
+
+
+def _ask(audience: Audience, prefix: tuple[str, ...], clock: _Clock) -> tuple[ApiDone, ...]:
+    with clock.phase(Phase.ASK, len(audience.arrived)), LoopbackNetwork(prefix) as network:
+        return audience.ask(network.prefix)
 
 
 def _own(databases: tuple[LoadedDatabase, ...], service: str) -> tuple[LoadedDatabase, ...]:

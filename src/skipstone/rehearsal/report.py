@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
@@ -115,11 +116,16 @@ class StopReport(_Fact):
 
 
 class TableChange(_Fact):
-    """A table's rows before and after; None is a table that is not there."""
+    """A table's rows before and after; None is a table that is not there.
+
+    ``change`` is the id of the change of the catalog that makes the difference, and ``because`` says how.
+    """
 
     table: str
     before: int | None
     after: int | None
+    change: str | None = None
+    because: str | None = None
 
 
 class DatabaseReport(_Fact):
@@ -176,6 +182,67 @@ class Taken(_Fact):
     processor: float
 
 
+class Asked(StrEnum):
+    """Whether an API of the target answered on the copies."""
+
+    ANSWERED = "answered"
+    SILENT = "silent"
+    LEFT_OUT = "left-out"
+
+
+class DifferenceReport(_Fact):
+    """Rows that differ in the same way (missing, added, or changed in ``field``), and some of them.
+
+    ``examples`` are (key, before, after). ``change`` is the id of the change of the catalog that makes this
+    difference, and ``because`` says how; None is unexplained.
+    """
+
+    difference: str
+    field: str
+    rows: int
+    examples: tuple[tuple[str, Any, Any], ...]
+    change: str | None
+    because: str | None
+
+
+class ResourceReport(_Fact):
+    """One kind of what users see: rows that the source held, how many were compared, and in which fields.
+
+    ``left_out`` are fields that were not compared, and why; ``unread`` is why nothing was. ``error`` is what
+    the API said instead of an answer.
+    """
+
+    resource: str
+    held: int
+    compared: int
+    fields: tuple[str, ...]
+    left_out: dict[str, str]
+    unread: str
+    error: str
+    differences: tuple[DifferenceReport, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the API answered, and every difference is explained."""
+        return not self.error and all(one.change for one in self.differences)
+
+
+class ApiReport(_Fact):
+    """One API of the target on the copies; ``seconds`` are those from its start to its first answer."""
+
+    service: str
+    asked: Asked
+    seconds: float
+    resources: tuple[ResourceReport, ...]
+    trouble: str
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def passed(self) -> bool:
+        """Whether it answered what the source held; one that was left out has not failed."""
+        return self.asked is not Asked.SILENT and all(one.passed for one in self.resources)
+
+
 class Phase(StrEnum):
     """What a rehearsal does, in order."""
 
@@ -185,6 +252,7 @@ class Phase(StrEnum):
     LOAD = "load"
     COUNT = "count"
     CARRY = "carry"
+    ASK = "ask"
 
 
 class RehearsalReport(_Fact):
@@ -192,6 +260,7 @@ class RehearsalReport(_Fact):
 
     ``origin`` is the running cloud whose databases these were; None where dumps were given. ``runs`` are the
     ``migration_seconds`` of every run, where there were several; the others' times are those of the slowest.
+    ``apis`` is empty where none were to be asked.
     """
 
     origin: Origin | None = None
@@ -203,6 +272,7 @@ class RehearsalReport(_Fact):
     dumps: tuple[DumpReport, ...]
     nobodys: tuple[str, ...]
     services: tuple[ServiceReport, ...]
+    apis: tuple[ApiReport, ...] = ()
     phases: dict[Phase, float]
     taken: Taken | None = None
     runs: tuple[float, ...] = ()
@@ -210,8 +280,8 @@ class RehearsalReport(_Fact):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def passed(self) -> bool:
-        """Whether every service arrived."""
-        return all(service.passed for service in self.services)
+        """Whether every service arrived, and every API that was asked answered what the source held."""
+        return all(service.passed for service in self.services) and all(api.passed for api in self.apis)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

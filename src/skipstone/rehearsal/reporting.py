@@ -4,22 +4,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from skipstone.catalog import Catalog
+from skipstone.catalog.serving import Change, Difference
+from skipstone.rehearsal.asking import ApiDone
 from skipstone.rehearsal.carrying import MoveDone, StopDone
+from skipstone.rehearsal.comparing import Compared, Differing, made_on
 from skipstone.rehearsal.counting import Counted
 from skipstone.rehearsal.databases import LoadedDatabase, schema_of
 from skipstone.rehearsal.fastforward import Stop
 from skipstone.rehearsal.guards import Trouble
 from skipstone.rehearsal.loading import Loaded
 from skipstone.rehearsal.report import (
+    ApiReport,
     CommandReport,
     DatabaseReport,
+    DifferenceReport,
     DumpReport,
+    ResourceReport,
     ServiceReport,
     StopReport,
     TableChange,
     TableWork,
     TroubleReport,
 )
+
+EXAMPLES = 5
+"""Rows of each way of differing that are in the report."""
 
 
 def dump_report(loaded: Loaded) -> DumpReport:
@@ -42,30 +51,82 @@ def service_report(
 ) -> ServiceReport:
     """Return what became of one service's databases, counted before and after."""
     before, after = counted
-    chain = tuple(chain)
+    chain, made = tuple(chain), tuple(made)
+    service = catalog.service(chain[0].service)
+    changes = made_on(service.changes, (done.stop.release for done in made))
     return ServiceReport(
         service=chain[0].service,
-        databases=tuple(_database(one, before[one.name], after[one.name]) for one in databases),
+        databases=tuple(_database(one, before[one.name], after[one.name], changes) for one in databases),
         stops=tuple(_stop(catalog, done, databases) for done in made),
         planned=tuple(stop.release.version for stop in chain),
     )
 
 
-def _database(one: LoadedDatabase, before: Counted, after: Counted) -> DatabaseReport:
+def api_report(done: ApiDone) -> ApiReport:
+    """Return what one API answered."""
+    return ApiReport(
+        service=done.service,
+        asked=done.asked,
+        seconds=done.seconds,
+        resources=tuple(map(_resource, done.compared)),
+        trouble=done.trouble,
+    )
+
+
+def _resource(compared: Compared) -> ResourceReport:
+    held = compared.held
+    groups: dict[tuple[str, str, Change | None], list[Differing]] = {}
+    for one in compared.differing:
+        groups.setdefault((one.difference, one.field, one.change), []).append(one)
+    return ResourceReport(
+        resource=held.resource.name,
+        held=held.total,
+        compared=compared.rows,
+        fields=tuple(name for name in held.resource.fields if name not in held.left_out),
+        left_out=dict(held.left_out),
+        unread=held.unread,
+        error=compared.error,
+        differences=tuple(
+            DifferenceReport(
+                difference=difference,
+                field=field,
+                rows=len(found),
+                examples=tuple(("/".join(one.key), one.before, one.after) for one in found[:EXAMPLES]),
+                change=change.id if change else None,
+                because=change.because if change else None,
+            )
+            for (difference, field, change), found in groups.items()
+        ),
+    )
+
+
+def _database(
+    one: LoadedDatabase, before: Counted, after: Counted, changes: Iterable[Change]
+) -> DatabaseReport:
+    own = tuple(change for change in changes if one.known_as in change.databases)
     return DatabaseReport(
         name=one.name,
         known_as=one.known_as,
         heads=one.heads,
         size=before.size,
         rows=sum(before.rows.values()),
-        tables=_tables(before.rows, after.rows),
+        tables=tuple(
+            _change(table, before.rows.get(table), after.rows.get(table), own)
+            for table in sorted({*before.rows, *after.rows})
+        ),
     )
 
 
-def _tables(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[TableChange, ...]:
-    return tuple(
-        TableChange(table=table, before=before.get(table), after=after.get(table))
-        for table in sorted({*before, *after})
+def _change(table: str, before: int | None, after: int | None, changes: Iterable[Change]) -> TableChange:
+    way = Difference.ADDED if (after or 0) > (before or 0) else Difference.MISSING
+    known = (one for one in changes if table in one.tables and one.difference is way)
+    made = next(known, None) if before != after else None
+    return TableChange(
+        table=table,
+        before=before,
+        after=after,
+        change=made.id if made else None,
+        because=made.because if made else None,
     )
 
 

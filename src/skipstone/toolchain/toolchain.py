@@ -40,6 +40,12 @@ class Toolchain(Protocol):
         InputError where the toolchain has no such service or command.
         """
 
+    def python(self, service: str, argv: Sequence[str], *, directories: Sequence[Path] = ()) -> Program:
+        """Return what to run for a program of ours that imports a service's code: its path, and arguments.
+
+        It is given the Python that the service's commands run on; all else is as for ``command``.
+        """
+
 
 class Provider(Protocol):
     """Makes toolchains of one kind; what a plugin's entry point names."""

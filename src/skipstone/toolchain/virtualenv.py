@@ -63,16 +63,17 @@ class VirtualenvToolchain:
     def command(self, service: str, argv: Sequence[str], *, directories: Sequence[Path] = ()) -> Program:
         """Return what to run for a command line of a service; every directory of this machine is visible."""
         del directories
-        if self.version(service) is None:
-            raise InputError(
-                f"the toolchain of {self.release.title} has no {service}",
-                where=str(self.lock.path.name),
-                remedy=f"use a host's own packages for {service} of this release",
-            )
+        self._expect(service)
         program = self.directory / "bin" / argv[0]
         if not program.is_file():
             raise InputError(f"{service} of {self.release.title} has no {argv[0]}", where=str(self.directory))
         return Program((*self._python(), str(program), *argv[1:]), self._environment())
+
+    def python(self, service: str, argv: Sequence[str], *, directories: Sequence[Path] = ()) -> Program:
+        """Return what to run for a Python program that imports a service's code."""
+        del directories
+        self._expect(service)
+        return Program((*self._python(), *argv), self._environment())
 
     def services(self) -> tuple[str, ...]:
         """Return the services whose commands are here."""
@@ -109,6 +110,14 @@ class VirtualenvToolchain:
             "services": {name: self.version(name) for name in self.services()},
         }
         return json.dumps(record, indent=2) + "\n"
+
+    def _expect(self, service: str) -> None:
+        if self.version(service) is None:
+            raise InputError(
+                f"the toolchain of {self.release.title} has no {service}",
+                where=str(self.lock.path.name),
+                remedy=f"use a host's own packages for {service} of this release",
+            )
 
     def _prove(self, service: str) -> None:
         names = commands_of(service, self.release)

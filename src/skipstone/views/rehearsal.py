@@ -19,6 +19,7 @@ from skipstone.rehearsal.report import (
     TableWork,
 )
 from skipstone.rehearsal.watcher import Watcher
+from skipstone.views.answers import show_apis, show_rows
 from skipstone.views.duration import duration
 from skipstone.views.page import megabytes
 
@@ -29,6 +30,7 @@ PHASES = {
     Phase.LOAD: "loading the dumps",
     Phase.COUNT: "counting rows",
     Phase.CARRY: "migrating",
+    Phase.ASK: "asking the new APIs",
 }
 ENDINGS = {
     Ended.DONE: "",
@@ -95,7 +97,7 @@ def show_rehearsal(report: RehearsalReport) -> None:
 
 
 def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
-    verdict = "[green]every database arrived[/]" if report.passed else "[red]not every database arrived[/]"
+    verdict = _verdict(report)
     yield f"[bold]{report.source} → {report.target}[/bold]: {verdict}, on copies in {escape(report.server)}"
     if report.origin:
         times = sorted(dump.reading.at for dump in report.dumps if dump.reading)
@@ -105,6 +107,8 @@ def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
     for service in report.services:
         yield from _troubles(service)
     yield from _left_out(report)
+    yield from show_rows(report.services)
+    yield from show_apis(report.apis)
     yield ""
     yield "\n".join(prediction(report))
     yield "slowest commands, and the table that each worked on most:"
@@ -114,6 +118,14 @@ def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
     yield f"the rehearsal itself: {others}"
     if not report.isolated:
         yield "[yellow]the commands could reach a network (--no-isolation)[/]"
+
+
+def _verdict(report: RehearsalReport) -> str:
+    if not all(service.passed for service in report.services):
+        return "[red]not every database arrived[/]"
+    if not report.passed:
+        return "[red]every database arrived, but the new APIs do not answer what the old ones did[/]"
+    return "[green]every database arrived[/]"
 
 
 def _services(report: RehearsalReport) -> Table:
