@@ -17,10 +17,11 @@ def write_configurations(
     directory: Path,
     options: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
-    """Write a service's files into a directory of its own, and return them; their options are older than Ocata.
+    """Write a service's files into a directory of its own, and return them.
 
     One is enough but for a nova of several cells: its commands see the cell that their configuration names,
-    so each cell has one of its own. ``options`` are more of them: ``section/option``.
+    so each cell has one of its own. The options are older than Ocata; ``options`` adds to them, by
+    ``section/option``.
     """
     directory.mkdir(parents=True, exist_ok=True)
     return tuple(
