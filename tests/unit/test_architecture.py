@@ -14,17 +14,18 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": set(),
     "cloud": {"catalog"},
     "toolchain": {"catalog"},
+    "convert": {"catalog"},
     "checks": {"catalog", "cloud"},
     "steps": {"catalog", "cloud"},
     "plan": {"catalog", "cloud", "checks", "steps", "rehearsal"},
     "run": {"catalog", "cloud", "checks", "steps", "plan"},
     "impact": {"catalog", "cloud", "checks", "steps", "plan", "run"},
     "rehearsal": {"catalog", "cloud", "steps", "toolchain"},
-    "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal"},
+    "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal", "convert"},
     "lab": set(),
     "cli": {
         *("catalog", "cloud", "checks", "steps", "plan", "run", "impact", "views", "lab"),
-        *("toolchain", "rehearsal"),
+        *("toolchain", "rehearsal", "convert"),
     },
 }
 FREE = {"errors", "settings", "apart", "archives", "__version__"}

@@ -1,0 +1,1 @@
+"""Configuration carried from one release to another, with a reason for every changed line."""
