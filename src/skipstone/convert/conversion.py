@@ -1,0 +1,260 @@
+"""A file carried from one release to another: its new lines, and what is to be said of them.
+
+Pure: text and option catalogs in, text and remarks out. Nothing that a file says gets lost: what the target
+does not read any more stays as a comment with the reason above it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from skipstone.convert.defaults import Defaults
+from skipstone.convert.inifile import Kind, Line, parse, render
+from skipstone.convert.judgement import Judge, Judgement, remark, title
+from skipstone.convert.option import Name
+from skipstone.convert.options import End, OptionHistory, ReleaseOptions
+from skipstone.convert.references import References
+from skipstone.convert.remark import Matter, Remark, Weight
+from skipstone.convert.sections import Sections
+
+MARK = "# skipstone: "
+"""Begins every comment that a conversion writes."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One file: what it was, what it becomes, and why. ``secrets`` are the options that hold one."""
+
+    name: str
+    before: tuple[Line, ...]
+    after: tuple[Line, ...]
+    remarks: tuple[Remark, ...]
+    secrets: frozenset[Name]
+
+    @property
+    def text(self) -> str:
+        """The new file."""
+        return render(self.after)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the new file differs from the old."""
+        return self.text != render(self.before)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a person has to decide something."""
+        return any(each.matter.weight is Weight.DECIDE for each in self.remarks)
+
+
+def convert(
+    files: Mapping[str, str], history: OptionHistory, way: Sequence[ReleaseOptions], *, keep: bool = False
+) -> tuple[Conversion, ...]:
+    """Convert the files of a service, by name; they are read as one configuration, in this order.
+
+    ``way`` is ``history.between(source, target)``. With ``keep``, what a release changed of the defaults of
+    options that no file sets is written out. Raises InputError for text that is no configuration.
+    """
+    parsed = {name: parse(text, name) for name, text in files.items()}
+    judge = Judge(
+        history, way, Sections(history.service, (line for lines in parsed.values() for line in lines))
+    )
+    judged = {name: _judged(judge, lines) for name, lines in parsed.items()}
+    defaults = Defaults(judge, (each for judgements in judged.values() for each in judgements.values()))
+    return tuple(
+        _File(judge, name, lines, judged[name]).converted(defaults, keep=keep)
+        for name, lines in parsed.items()
+    )
+
+
+def _judged(judge: Judge, lines: Iterable[Line]) -> dict[int, Judgement]:
+    """Return what is known of the lines that set options, by line number."""
+    found = ((line.number, judge.judge(line)) for line in lines if line.kind is Kind.OPTION)
+    return {number: judgement for number, judgement in found if judgement}
+
+
+class _File:
+    """One file while it is converted."""
+
+    def __init__(
+        self, judge: Judge, name: str, lines: tuple[Line, ...], judged: Mapping[int, Judgement]
+    ) -> None:
+        self._judge, self._name, self._lines, self._judged = judge, name, lines, judged
+        self._ending = next((line.ending for line in lines if line.ending), "\n")
+        self._counting = _counting(judge, judged.values())
+        self._moved: dict[str, list[Line]] = defaultdict(list)
+        self._remarks: list[Remark] = []
+        self._references = References(judge)
+
+    def converted(self, defaults: Defaults, *, keep: bool) -> Conversion:
+        """Return the new file and all remarks, in the order of the old one's lines."""
+        self._remarks += _repetitions(self._lines, self._judged)
+        after = [new for line in self._lines for new in self._line(line)]
+        present = {line.section for line in after if line.kind is Kind.SECTION} | {*self._moved}
+        for section, found in defaults.changed(present, keep=keep):
+            self._remarks.append(found.remark)
+            if found.kept:
+                text = f"{MARK}{found.reason}{self._ending}{found.kept}{self._ending}"
+                self._moved[section] += _lines_of(text, section)
+        remarks = sorted(
+            [*self._remarks, *self._references.remarks], key=lambda each: each.line or len(after)
+        )
+        return Conversion(
+            self._name, self._lines, self._with_moved(after), tuple(remarks), frozenset(self._secrets())
+        )
+
+    def _line(self, line: Line) -> Iterator[Line]:
+        if line.kind is Kind.SECTION and (found := self._judge.stranger(line)):
+            self._remarks.append(found)
+        if line.kind is not Kind.OPTION:
+            yield line
+        elif judgement := self._judged.get(line.number):
+            yield from self._judgement(judgement)
+        else:
+            if not self._is_strange(line.section) and (found := self._judge.unknown(line)):
+                self._remarks.append(found)
+            yield self._references.follow(line, line.section)
+
+    def _judgement(self, judgement: Judgement) -> Iterator[Line]:
+        line, end = judgement.line, judgement.end
+        places = [place for place in judgement.places if self._counts(judgement, place)]
+        if len(self._judge.way) == 1:
+            self._look_at(judgement)
+            yield line
+        elif end and not end.names:
+            yield from self._out(line, Matter.OPTION_REMOVED, _gone(judgement, end))
+        elif not places:
+            rival = self._counting[judgement.places[0]].line
+            text = f"it is not read: {rival.key} of line {rival.number} sets the same and counts"
+            yield from self._out(line, Matter.OPTION_SHADOWED, text)
+        else:
+            self._look_at(judgement)
+            yield from self._placed(judgement, places)
+
+    def _counts(self, judgement: Judgement, place: Name) -> bool:
+        """Whether the line is not outdone at a place by one that sets the same under another name."""
+        rival = self._counting.get(place, judgement)
+        return _name(rival) == _name(judgement)
+
+    def _placed(self, judgement: Judgement, places: Iterable[Name]) -> Iterator[Line]:
+        """Yield the line where it stays, and keep what goes to other sections."""
+        line = judgement.line
+        stays = [place for place in places if place.group == line.section]
+        for place in stays:
+            if place.option != line.key:
+                text = f"it is {place.option} {self._since(judgement)}"
+                self._remarks.append(remark(Matter.OPTION_RENAMED, line, text))
+            yield self._references.follow(line.renamed(place.option), line.section)
+        for place in (place for place in places if place.group != line.section):
+            text = f"it is {place} {self._since(judgement)}"
+            self._remarks.append(remark(Matter.OPTION_MOVED, line, text))
+            new = Line(line.number, Kind.OPTION, self._ended(line.text), place.group, line.key)
+            self._moved[place.group].append(self._references.follow(new.renamed(place.option), line.section))
+            if not stays:
+                yield self._comment(line, f"{line.key}: {text}")
+
+    def _since(self, judgement: Judgement) -> str:
+        first = self._judge.first.release
+        release = judgement.end.release if judgement.end else first
+        return f"in {title(first)} already" if release == first else f"since {title(release)}"
+
+    def _look_at(self, judgement: Judgement) -> None:
+        """Remark on an option that the target reads."""
+        line, option = judgement.line, judgement.option
+        if option.deprecated:
+            since = f" since {option.since}" if option.since else ""
+            reason = f": {option.reason}" if option.reason else ""
+            self._remarks.append(
+                remark(Matter.OPTION_DEPRECATED, line, f"it is deprecated{since}, and will go{reason}")
+            )
+        if why := option.refuses(line.value):
+            release = title(self._judge.last.release)
+            self._remarks.append(remark(Matter.VALUE_REFUSED, line, f"{release} refuses its value: {why}"))
+
+    def _out(self, line: Line, matter: Matter, text: str) -> Iterator[Line]:
+        """Yield the line as a comment, below the reason."""
+        self._remarks.append(remark(matter, line, text))
+        yield self._comment(line, f"{line.key}: {text}")
+        yield from line.commented()
+
+    def _is_strange(self, section: str) -> bool:
+        return any(
+            each.section == section and each.matter is Matter.SECTION_UNKNOWN for each in self._remarks
+        )
+
+    def _secrets(self) -> Iterator[Name]:
+        for judgement in self._judged.values():
+            if judgement.option.secret:
+                yield from (_name(judgement), *judgement.places)
+
+    def _comment(self, line: Line, text: str) -> Line:
+        return Line(line.number, Kind.TEXT, f"{MARK}{text}{self._ending}", line.section)
+
+    def _ended(self, text: str) -> str:
+        return text if text.endswith(("\n", "\r")) else text + self._ending
+
+    def _with_moved(self, lines: list[Line]) -> tuple[Line, ...]:
+        """Return the lines with those that came from elsewhere at the ends of their sections."""
+        for section, moved in self._moved.items():
+            ends = [index for index, line in enumerate(lines) if _is_of(line, section)]
+            if not ends:
+                head = Line(0, Kind.SECTION, f"{self._ending}[{section}]{self._ending}", section)
+                lines, ends = [*self._closed(lines), head], [len(lines)]
+            at = ends[-1] + 1
+            lines = [*self._closed(lines[:at]), *moved, *lines[at:]]
+        return tuple(lines)
+
+    def _closed(self, lines: list[Line]) -> list[Line]:
+        """Return lines of which the last has an ending."""
+        *rest, last = lines
+        return [*rest, Line(last.number, last.kind, self._ended(last.text), last.section, last.key)]
+
+
+def _is_of(line: Line, section: str) -> bool:
+    return line.section == section and line.kind is not Kind.TEXT
+
+
+def _name(judgement: Judgement) -> Name:
+    return Name(judgement.line.section, judgement.line.key)
+
+
+def _gone(judgement: Judgement, end: End) -> str:
+    """Say since when an option is gone, and why."""
+    reason = f"; {judgement.option.reason}" if judgement.option.reason else ""
+    return f"it is gone since {title(end.release)}{reason}"
+
+
+def _counting(judge: Judge, judgements: Iterable[Judgement]) -> dict[Name, Judgement]:
+    """Return the line that counts at each place that lines with several names lead to."""
+    found: dict[Name, Judgement] = {}
+    for judgement in judgements:
+        for place in judgement.places:
+            if judgement.option.many:
+                continue
+            if place not in found or judge.rank(judgement) < judge.rank(found[place]):
+                found[place] = judgement
+    return found
+
+
+def _repetitions(lines: Iterable[Line], judged: Mapping[int, Judgement]) -> Iterator[Remark]:
+    """Yield remarks on sections that come twice and on options that are set twice."""
+    seen: dict[tuple[Kind, str, str], int] = {}
+    for line in lines:
+        known = judged.get(line.number)
+        if line.kind is Kind.TEXT or (line.kind is Kind.OPTION and (known is None or known.option.many)):
+            continue
+        before = seen.get((line.kind, line.section, line.key))
+        seen[line.kind, line.section, line.key] = line.number
+        if before is None:
+            continue
+        if line.kind is Kind.SECTION:
+            yield remark(Matter.SECTION_TWICE, line, f"it begins in line {before} too; both are read")
+        else:
+            yield remark(Matter.OPTION_TWICE, line, f"line {before} sets it too; this one counts")
+
+
+def _lines_of(text: str, section: str) -> Iterator[Line]:
+    """Yield the comment and the option of a default that is kept."""
+    comment, setting = text.splitlines(keepends=True)
+    yield Line(0, Kind.TEXT, comment, section)
+    yield Line(0, Kind.OPTION, setting, section, setting.partition("=")[0].strip())

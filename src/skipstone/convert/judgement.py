@@ -1,0 +1,113 @@
+"""What is known of each line of a file on its way from one release to another; changes nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from skipstone.catalog.loader import load_catalog
+from skipstone.convert.inifile import Line
+from skipstone.convert.option import Name, Option
+from skipstone.convert.options import End, OptionHistory, ReleaseOptions, follow
+from skipstone.convert.remark import Matter, Remark
+from skipstone.convert.sections import Sections
+
+_NOWHERE = 1000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of a line that sets an option.
+
+    ``source`` is the option of the first release; None where only the last knows it. ``places`` are where
+    the line has to stand in the last; ``end`` is None where the line is already as the last has it.
+    """
+
+    line: Line
+    source: Name | None
+    end: End | None
+    places: tuple[Name, ...]
+    option: Option
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Knows the options on a way, and the sections of the files that are converted together."""
+
+    history: OptionHistory
+    way: Sequence[ReleaseOptions]
+    sections: Sections
+
+    @cached_property
+    def first(self) -> ReleaseOptions:
+        """The options of the release that the files are from."""
+        return self.way[0]
+
+    @cached_property
+    def last(self) -> ReleaseOptions:
+        """The options of the release that the files are for."""
+        return self.way[-1]
+
+    def judge(self, line: Line) -> Judgement | None:
+        """Return what becomes of a line that sets an option, or None where no release knows the option."""
+        source = self.sections.resolve(line.section, line.key, self.first)
+        if source and (end := follow(source, self.way)):
+            places = tuple(self._place(line.section, name) for name in end.names)
+            return Judgement(line, source, end, places, end.last)
+        known = self.sections.resolve(line.section, line.key, self.last)
+        if known:
+            option = self.last.options[self.last.resolve(known)[0]]
+            return Judgement(line, None, None, (Name(line.section, line.key),), option)
+        return None
+
+    def rank(self, judgement: Judgement) -> tuple[int, int]:
+        """Return the order in which oslo.config takes lines that set one option: the lowest counts."""
+        if judgement.source is None:
+            return (-1, 0)
+        today = self.first.resolve(judgement.source)[0]
+        end = judgement.end
+        final = end.names[0] if end and end.names else today
+        return (
+            _index((final, *self.last.options[final].aliases), today) if final in self.last.options else 0,
+            _index((today, *self.first.options[today].aliases), judgement.source),
+        )
+
+    def unknown(self, line: Line) -> Remark | None:
+        """Return what to say of a line that no release on the way knows, or None where a plugin's may be."""
+        if self.sections.is_plugins(line.section, self.last):
+            return None
+        name = Name(line.section, line.key)
+        older = self.history.last_seen(name, self.first.release)
+        if older:
+            text = f"no release since {title(older)} reads it"
+            return remark(Matter.OPTION_DEAD, line, text)
+        nearest = self.last.nearest(name)
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        return remark(Matter.OPTION_UNKNOWN, line, f"no release on the way knows it{hint}")
+
+    def stranger(self, line: Line) -> Remark | None:
+        """Return what to say of a section line whose section no release on the way has, or None."""
+        section = line.section
+        known = section in self.first.groups or section in self.last.groups or section == "DEFAULT"
+        if known or self.sections.is_instance(section, self.last):
+            return None
+        return remark(
+            Matter.SECTION_UNKNOWN, line, f"{self.history.service} has no such section: is it a plugin's?"
+        )
+
+    def _place(self, section: str, name: Name) -> Name:
+        here = name.group in self.sections.groups(section, self.last)
+        return Name(section, name.option) if here else name
+
+
+def _index(names: Iterable[Name], name: Name) -> int:
+    return next((index for index, each in enumerate(names) if each == name), _NOWHERE)
+
+
+def remark(matter: Matter, line: Line, text: str) -> Remark:
+    """Return a remark of a line."""
+    return Remark(matter=matter, line=line.number or None, section=line.section, option=line.key, text=text)
+
+
+def title(codename: str) -> str:
+    """Return what people call a release."""
+    return load_catalog().release(codename).title
