@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "log": ("status", "Show what a run did: every step, command and output."),
     "report": ("report", "Write the report of a run: times, outages, replies lost."),
     "worker": ("worker", "Share the work of a run that another machine carries out."),
+    "config": ("config", "Configuration carried from one release to another."),
     "toolchain": ("toolchain", "Releases' own commands, built on this machine."),
     "lab": ("lab", "A real small OpenStack cloud on this machine."),
 }
