@@ -7,6 +7,7 @@ does not read any more stays as a comment with the reason above it.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from skipstone.convert.defaults import Defaults
 from skipstone.convert.inifile import Kind, Line, parse, render
@@ -85,6 +86,8 @@ class _File:
         self._moved: dict[str, list[Line]] = defaultdict(list)
         self._remarks: list[Remark] = []
         self._references = References(judge)
+        self._strange: set[str] = set()
+        self._unknown = cache(judge.unknown)
 
     def converted(self, defaults: Defaults, *, keep: bool) -> Conversion:
         """Return the new file and all remarks, in the order of the old one's lines."""
@@ -105,14 +108,15 @@ class _File:
 
     def _line(self, line: Line) -> Iterator[Line]:
         if line.kind is Kind.SECTION and (found := self._judge.stranger(line)):
+            self._strange.add(line.section)
             self._remarks.append(found)
         if line.kind is not Kind.OPTION:
             yield line
         elif judgement := self._judged.get(line.number):
             yield from self._judgement(judgement)
         else:
-            if not self._is_strange(line.section) and (found := self._judge.unknown(line)):
-                self._remarks.append(found)
+            if line.section not in self._strange and (said := self._unknown(Name(line.section, line.key))):
+                self._remarks.append(remark(said[0], line, said[1]))
             yield self._references.follow(line, line.section)
 
     def _judgement(self, judgement: Judgement) -> Iterator[Line]:
@@ -176,11 +180,6 @@ class _File:
         self._remarks.append(remark(matter, line, text))
         yield self._comment(line, f"{line.key}: {text}")
         yield from line.commented()
-
-    def _is_strange(self, section: str) -> bool:
-        return any(
-            each.section == section and each.matter is Matter.SECTION_UNKNOWN for each in self._remarks
-        )
 
     def _secrets(self) -> Iterator[Name]:
         for judgement in self._judged.values():

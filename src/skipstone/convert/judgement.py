@@ -71,18 +71,18 @@ class Judge:
             _index((today, *self.first.options[today].aliases), judgement.source),
         )
 
-    def unknown(self, line: Line) -> Remark | None:
-        """Return what to say of a line that no release on the way knows, or None where a plugin's may be."""
-        if self.sections.is_plugins(line.section, self.last):
+    def unknown(self, name: Name) -> tuple[Matter, str] | None:
+        """Return what to say of an option that no release on the way knows, or None where a plugin's may be.
+
+        It takes milliseconds: ask once for each name.
+        """
+        if self.sections.is_plugins(name.group, self.last):
             return None
-        name = Name(line.section, line.key)
-        older = self.history.last_seen(name, self.first.release)
-        if older:
-            text = f"no release since {title(older)} reads it"
-            return remark(Matter.OPTION_DEAD, line, text)
+        if older := self.history.last_seen(name, self.first.release):
+            return Matter.OPTION_DEAD, f"no release since {title(older)} reads it"
         nearest = self.last.nearest(name)
         hint = f"; did you mean {nearest}?" if nearest else ""
-        return remark(Matter.OPTION_UNKNOWN, line, f"no release on the way knows it{hint}")
+        return Matter.OPTION_UNKNOWN, f"no release on the way knows it{hint}"
 
     def stranger(self, line: Line) -> Remark | None:
         """Return what to say of a section line whose section no release on the way has, or None."""

@@ -52,11 +52,11 @@ class Option(BaseModel):
     def refuses(self, text: str) -> str | None:
         """Say why the value is none of this option's, or None where it may be one.
 
-        A value with a reference is not judged, nor are the types that oslo.config itself is lenient with.
+        A value with a reference is not judged; case does not count, as for some choices of oslo.config.
         """
         if "$" in text or self.many:
             return None
-        if self.choices and text not in map(_word, self.choices):
+        if self.choices and text.lower() not in (_word(choice).lower() for choice in self.choices):
             words = ", ".join(_word(choice) or "(empty)" for choice in self.choices)
             return f"it must be one of: {words}"
         return self._out_of_range(text)

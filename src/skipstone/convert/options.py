@@ -96,7 +96,12 @@ class ReleaseOptions:
         elsewhere = [known for known in self.options if known.option == name.option]
         if len(elsewhere) == 1:
             return elsewhere[0]
-        inside = [known.option for known in self.options if known.group == name.group]
+        # comparing with all of a group takes milliseconds, and few mistype the first letter
+        inside = [
+            known.option
+            for known in self.options
+            if known.group == name.group and known.option[:1] == name.option[:1]
+        ]
         alike = get_close_matches(name.option, inside, n=1, cutoff=0.8)
         return Name(name.group, alike[0]) if alike else None
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from skipstone.errors import InputError
 
-LARGEST = 4 * 2**20
-"""Bytes; a sample configuration of nova with every option and its help has a tenth of that."""
+LARGEST = 2**20
+"""Bytes; a sample configuration of nova with every option and its help has a third of that."""
 
 _SUFFIX = ".skipstone-"
 

@@ -53,7 +53,7 @@ def side_by_side(conversion: Conversion) -> RenderableType:
     table.add_column("after", ratio=1, overflow="fold")
     before = list(_shown(conversion.before, conversion.secrets))
     after = list(_shown(conversion.after, conversion.secrets))
-    for hunk in SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_AROUND):
+    for hunk in SequenceMatcher(None, before, after).get_grouped_opcodes(_AROUND):
         for row in _rows(hunk, before, after):
             table.add_row(*row)
         table.add_section()

@@ -83,6 +83,7 @@ def test_a_mistyped_option_stays_and_the_nearest_is_named() -> None:
 
 
 def test_a_value_that_the_target_refuses_is_told_but_not_printed() -> None:
+    assert said(carry("[DEFAULT]\nlog_rotate_interval_type = days\n")) == []
     done = carry("[libvirt]\nvirt_type = s3cret\n[vnc]\nnovncproxy_port = 99999\n")
     assert [each[0] for each in said(done)] == [Matter.VALUE_REFUSED, Matter.VALUE_REFUSED]
     assert all("s3cret" not in each.text for each in done.remarks)
