@@ -20,6 +20,7 @@ from skipstone.steps.database import MigrateOnline, SyncDatabase
 from skipstone.steps.step import Step
 
 REHEARSED, FAILED, OTHER_ROWS = "databases-rehearsed", "rehearsal-failed", "rehearsal-of-other-rows"
+OTHER_ANSWERS = "rehearsal-other-answers"
 
 DRIFT = 0.2
 """Part by which rows may have become more or fewer since the rehearsal before its times are doubted."""
@@ -48,14 +49,14 @@ def expect_same(report: RehearsalReport, cloud: Cloud, source: Release, target: 
 
 
 def findings_of(report: RehearsalReport, cloud: Cloud) -> tuple[Finding, ...]:
-    """Return an inhibitor for each service that did not arrive, and what the rehearsal was of."""
+    """Return what forbids the upgrade, what is to be looked at, and what the rehearsal was of."""
     failed = chain.from_iterable(_failures(service) for service in report.services if not service.passed)
-    return (*failed, *_other_rows(report, cloud), _rehearsed(report))
+    return (*failed, *_other_answers(report), *_other_rows(report, cloud), _rehearsed(report))
 
 
 def said_of(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return those of a plan's findings that are a rehearsal's; empty where none was given."""
-    return tuple(found for found in findings if found.id in {REHEARSED, OTHER_ROWS})
+    return tuple(found for found in findings if found.id in {REHEARSED, OTHER_ROWS, OTHER_ANSWERS})
 
 
 def timed(stages: tuple[Stage, ...], report: RehearsalReport) -> tuple[Stage, ...]:
@@ -112,7 +113,8 @@ def _failures(service: ServiceReport) -> Iterator[Finding]:
         yield Finding(
             id=FAILED,
             severity=Severity.INHIBITOR,
-            title=f"{service.service} did not arrive in the rehearsal: {trouble.condition}",
+            title=f"{service.service} did not arrive in the rehearsal:"
+            f" it does not hold that {trouble.condition}",
             where=f"{service.service}, {last.title}",
             evidence=f"{trouble.rows} rows of {trouble.database} ({trouble.check})",
             remedy=trouble.remedy,
@@ -129,18 +131,32 @@ def _failures(service: ServiceReport) -> Iterator[Finding]:
         )
 
 
+def _other_answers(report: RehearsalReport) -> Iterator[Finding]:
+    for api in report.apis:
+        if not api.passed:
+            kinds = [one.resource for one in api.resources if not one.passed]
+            yield Finding(
+                id=OTHER_ANSWERS,
+                severity=Severity.WARNING,
+                title=f"in the rehearsal {api.service}'s new API did not answer what the old databases held",
+                where=api.service,
+                evidence=", ".join(kinds) or _last_line(api.trouble),
+                remedy="read the rehearsal's report: what is not explained there is lost, or damaged, or a"
+                " change that the catalog does not know",
+            )
+
+
 def _last_line(output: str) -> str:
     return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
 
 
 def _rehearsed(report: RehearsalReport) -> Finding:
-    verdict = "every database arrived" if report.passed else "not every database arrived"
     of = "the running cloud" if report.origin else "dumps"
     return Finding(
         id=REHEARSED,
         severity=Severity.INFO,
         title=f"the databases' migration was rehearsed on {report.began:%Y-%m-%d %H:%M} UTC"
-        f" with copies of {of}: {verdict}, in {ceil(report.migration_seconds)} s",
+        f" with copies of {of}: {report.verdict}, in {ceil(report.migration_seconds)} s",
         evidence="\n".join(f"{one.service}: {one.seconds:.1f} s" for one in report.services),
         remedy="its times are the estimates of the steps that migrate; rehearse again before the day",
     )

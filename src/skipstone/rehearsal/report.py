@@ -281,7 +281,20 @@ class RehearsalReport(_Fact):
     @property
     def passed(self) -> bool:
         """Whether every service arrived, and every API that was asked answered what the source held."""
-        return all(service.passed for service in self.services) and all(api.passed for api in self.apis)
+        return self.arrived and all(api.passed for api in self.apis)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether every service's databases arrived, whatever the APIs answered then."""
+        return all(service.passed for service in self.services)
+
+    @property
+    def verdict(self) -> str:
+        """How it went, in words."""
+        if not self.arrived:
+            return "not every database arrived"
+        other = "" if self.passed else ", but the new APIs do not answer what the old ones did"
+        return f"every database arrived{other}"
 
     @computed_field  # type: ignore[prop-decorator]
     @property

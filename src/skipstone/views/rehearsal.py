@@ -97,7 +97,8 @@ def show_rehearsal(report: RehearsalReport) -> None:
 
 
 def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
-    verdict = _verdict(report)
+    color = "green" if report.passed else "red"
+    verdict = f"[{color}]{report.verdict}[/]"
     yield f"[bold]{report.source} → {report.target}[/bold]: {verdict}, on copies in {escape(report.server)}"
     if report.origin:
         times = sorted(dump.reading.at for dump in report.dumps if dump.reading)
@@ -118,14 +119,6 @@ def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
     yield f"the rehearsal itself: {others}"
     if not report.isolated:
         yield "[yellow]the commands could reach a network (--no-isolation)[/]"
-
-
-def _verdict(report: RehearsalReport) -> str:
-    if not all(service.passed for service in report.services):
-        return "[red]not every database arrived[/]"
-    if not report.passed:
-        return "[red]every database arrived, but the new APIs do not answer what the old ones did[/]"
-    return "[green]every database arrived[/]"
 
 
 def _services(report: RehearsalReport) -> Table:

@@ -12,7 +12,7 @@ from skipstone.errors import Inhibited, InputError, PlanRefused
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import load_plan, save_plan, to_data
 from skipstone.plan.planner import make_plan
-from skipstone.rehearsal.report import Origin, RehearsalReport, load_rehearsal
+from skipstone.rehearsal.report import ApiReport, Asked, Origin, RehearsalReport, load_rehearsal
 from skipstone.run.gatekeeper import basis_of
 from skipstone.run.runview import RunView, StageView, StepView
 from skipstone.steps.step import Step
@@ -96,8 +96,20 @@ def test_a_service_that_did_not_arrive_forbids_the_plan() -> None:
     with pytest.raises(Inhibited) as caught:
         plan(report_of(CLOUD, guarded="cinder", failed="nova"))
     assert "2 findings" in caught.value.what
-    assert "cinder did not arrive in the rehearsal: a volume says nothing" in caught.value.evidence
+    assert "cinder did not arrive in the rehearsal: it does not hold that a volume" in caught.value.evidence
     assert "cinder-manage db online_data_migrations" in caught.value.remedy
+
+
+def test_an_api_that_answers_otherwise_is_a_warning_and_no_database_that_did_not_arrive() -> None:
+    silent = ApiReport(
+        service="nova", asked=Asked.SILENT, seconds=0, resources=(), trouble="Traceback\nno such option"
+    )
+    made = plan(changed(report_of(CLOUD), apis=(silent,)))
+    found = {one.id: one for one in made.findings}
+    assert found["rehearsal-other-answers"].severity is Severity.WARNING
+    assert found["rehearsal-other-answers"].evidence == "no such option"
+    assert ": every database arrived, but the new APIs" in found["databases-rehearsed"].title
+    assert sum("new API" in line for line in at_outage(made)) == 2
 
 
 def test_rows_that_have_become_many_more_are_said() -> None:
