@@ -1,6 +1,7 @@
 """A rehearsal on a terminal: while it goes on, and what it found out."""
 
 from collections.abc import Iterator
+from threading import RLock
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -49,17 +50,19 @@ IN_BYTES = {Phase.READ, Phase.LOAD}
 
 
 class Shown(Watcher):
-    """A rehearsal as one bar."""
+    """A rehearsal as one bar; dumps that are loaded side by side tell it of themselves at once."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
+        self._lock = RLock()
         self._phase = Phase.SERVER
         self._task = bar.add_task("", phase="", total=None)
 
     def phase(self, phase: Phase, total: int = 0) -> None:
         """Begin the bar anew."""
-        self._phase = phase
-        self._begin(total or None, 0)
+        with self._lock:
+            self._phase = phase
+            self._begin(total or None, 0)
 
     def _begin(self, total: int | None, completed: int) -> None:
         # a task's total cannot be taken back: None means that it stays
@@ -68,15 +71,19 @@ class Shown(Watcher):
 
     def advance(self, amount: int = 1) -> None:
         """Move it on."""
-        self._bar.advance(self._task, amount)
-        if self._phase in IN_BYTES:
+        with self._lock:
+            self._bar.advance(self._task, amount)
+            if self._phase in IN_BYTES:
+                self._tell_bytes()
+
+    def _tell_bytes(self) -> None:
+        (task,) = self._bar.tasks
+        if task.total and task.completed > task.total:  # a server's sizes are estimates
+            self._begin(None, int(task.completed))
             (task,) = self._bar.tasks
-            if task.total and task.completed > task.total:  # a server's sizes are estimates
-                self._begin(None, int(task.completed))
-                (task,) = self._bar.tasks
-            whole = f" of {megabytes(int(task.total))}" if task.total else ""
-            left = f", {duration(task.time_remaining)} left" if task.time_remaining else ""
-            self._bar.update(self._task, description=f"{megabytes(int(task.completed))}{whole}{left}")
+        whole = f" of {megabytes(int(task.total))}" if task.total else ""
+        left = f", {duration(task.time_remaining)} left" if task.time_remaining else ""
+        self._bar.update(self._task, description=f"{megabytes(int(task.completed))}{whole}{left}")
 
     def move(self, move: Move) -> None:
         """Name the command that begins."""

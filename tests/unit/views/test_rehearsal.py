@@ -2,10 +2,12 @@
 
 import re
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from skipstone.cloud.cloudfile import load_cloud
 from skipstone.errors import InputError
@@ -145,6 +147,24 @@ def test_a_failure_is_printed_in_lines_that_are_not_cut_in_two(capsys: pytest.Ca
     assert line.startswith("  pymysql.err.OperationalError: (1091, 'no such key') [SQL: ALTER TABLE `x`] vvv")
     assert line.endswith(" [...]")
     assert not any("vvv" in other for other in lines if other != line)
+
+
+class SlowBar(Progress):
+    """Takes its time between a task that has gone and the one that comes in its place."""
+
+    def remove_task(self, task_id: TaskID) -> None:
+        super().remove_task(task_id)
+        time.sleep(0.1)
+
+
+def test_several_threads_may_tell_of_more_bytes_than_were_expected() -> None:
+    with SlowBar(disable=True) as bar, ThreadPoolExecutor(4) as pool:
+        shown = Shown(bar)
+        shown.phase(Phase.LOAD, 1)
+        for told in [pool.submit(shown.advance) for _ in range(8)]:
+            told.result()
+        (task,) = bar.tasks
+        assert (task.completed, task.total) == (8, None)
 
 
 def test_progress_tells_bytes_and_time_left() -> None:
