@@ -109,7 +109,8 @@ def rehearse(
     from skipstone.catalog import load_catalog
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # what holds production's data is not left behind
-        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     catalog = load_catalog()
     with _progress() as watcher:
         rehearsal = _Rehearsal(
