@@ -18,7 +18,7 @@ def private_directory(parent: Path | None = None) -> Iterator[Path]:
     ``parent`` is the machine's place for large temporary files where None is given. What killed rehearsals
     have left there, which no process holds any more, is removed first.
     """
-    parent = parent or Path(os.environ.get("TMPDIR", "/var/tmp"))  # noqa: S108 - the name is random
+    parent = parent or Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - the name is random
     _sweep(parent)
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     held = _hold(directory)

@@ -128,7 +128,8 @@ class _Read:
     async def _sizes(self, transport: CloudTransport) -> dict[str, "_Size"]:
         names = ",".join(f"'{name}'" for name in self.production.databases)
         tables = f"information_schema.tables WHERE table_schema IN ({names})"
-        asked = f"SELECT table_schema, SUM(data_length), SUM(index_length) FROM {tables} GROUP BY 1"
+        sums = "COALESCE(SUM(data_length), 0), COALESCE(SUM(index_length), 0)"  # views have no length
+        asked = f"SELECT table_schema, {sums} FROM {tables} GROUP BY 1"
         command = Command(self.production.host, f"mariadb -NBe {quote(asked)}")
         outcome = await transport.run(command, deadline=ASK_SECONDS)
         self._expect_done(outcome, "the sizes of its databases")
