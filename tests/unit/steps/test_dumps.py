@@ -100,6 +100,7 @@ def test_each_table_of_a_large_database_has_a_file_that_loads_by_itself(
     assert set(files) == {"nova", "nova/a", "nova/b", "heat"}
     for text in files.values():
         assert b"FOREIGN_KEY_CHECKS=0" in text
+        assert text.endswith(b"\n-- Dump completed\n")
     for name in ("nova/a", "nova/b"):
         assert b"\nUSE `nova`;\n" in files[name]
     assert b"(1,'x\\n-- Table structure" in files["nova/a"]

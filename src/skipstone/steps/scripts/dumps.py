@@ -27,6 +27,8 @@ COMMENT = re.compile(rb"\n-- (%s)`(.*)`$" % b"|".join([DATABASE, TABLE, DATA]))
 # one transaction, and no dates, so that dumps can be compared
 DUMP = ("--single-transaction", "--quick", "--hex-blob", "--comments", "--skip-dump-date")
 WHOLE = ("--routines", "--events", "--databases")
+# the client's own last line: `skipstone rehearse` takes a file that has not got it for one that was cut off
+END = b"\n-- Dump completed\n"
 
 
 class Sink(Protocol):
@@ -150,7 +152,7 @@ class Dumps:
         sink.close()
 
     def scatter(self, stream: IO[bytes]) -> None:
-        """Write a stream into the files that its parts belong to, each with the stream's head."""
+        """Write a stream into the files that its parts belong to, each with the stream's head and end."""
         head, database, name, sinks = b"", "", "", dict[str, Sink]()
         for comment, text in parts(stream):
             said = COMMENT.match(comment)
@@ -163,13 +165,13 @@ class Dumps:
             if comment and kind != DATA:
                 last, name = name, f"{database}/{of}" if table else database
                 if "/" in last:
-                    sinks.pop(last).close()
+                    finish(sinks.pop(last))
             if name not in sinks:
                 sinks[name] = self.opened(name)
                 sinks[name].write(head + (use(database) if table else b""))
             sinks[name].write(comment + text)
         for sink in sinks.values():
-            sink.close()
+            finish(sink)
 
     def load(self) -> None:
         """Load the files, several at a time; views and routines after the tables."""
@@ -227,6 +229,12 @@ def note_sum(path: Path, name: str, sums: dict[str, str]) -> None:
     with gzip.open(path) as file:
         while block := file.read(BLOCK):
             sink.write(block)
+    sink.close()
+
+
+def finish(sink: Sink) -> None:
+    """Write the end of a file that is a part of a stream."""
+    sink.write(END)
     sink.close()
 
 
