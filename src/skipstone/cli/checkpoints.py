@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode, InputError
+from skipstone.errors import ExitCode, InputError, RunStopped
 
 if TYPE_CHECKING:
     from skipstone.run.checkpoint import Kept
@@ -66,8 +66,9 @@ def checkpoints(
     if not yes:
         names = ", ".join(one.run for one in runs)
         expect_yes(f"Drop it? It cannot be undone any more then: {names}.", whether="drop it")
-    for one in runs:
-        _drop(one, settings)
+    stopped = [fault for fault in (_drop(one, settings) for one in runs) if fault]
+    if stopped:
+        raise stopped[0]
     return ExitCode.DONE
 
 
@@ -77,13 +78,18 @@ def _old(settings: "Settings", age: timedelta) -> "list[RunDirectory]":
     return old_runs(settings.runs, age, datetime.now(UTC))
 
 
-def _drop(directory: "RunDirectory", settings: "Settings") -> None:
+def _drop(directory: "RunDirectory", settings: "Settings") -> RunStopped | None:
+    """Drop what a run keeps; return why that stopped: a host that is gone shall not keep the other runs."""
     from skipstone.cli.application import Application
     from skipstone.run.checkpoint import plan_drop
     from skipstone.views.progress import terminal
 
     console = terminal(stderr=True)
-    Application.on_run(directory, plan_drop(directory), settings, console).finish(as_json=False)
+    try:
+        Application.on_run(directory, plan_drop(directory), settings, console).finish(as_json=False)
+    except RunStopped as fault:
+        return fault
+    return None
 
 
 def _list(runs: "list[RunDirectory]", *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from skipstone.cloud.model import Fact
 from skipstone.cloud.system import HOOK
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.plan.plan import Plan, Stage
-from skipstone.run.act import Act, acts_of
+from skipstone.run.act import Act
 from skipstone.run.directory import RunDirectory, later_run, run_directories, runs_of
 from skipstone.run.job import JOBS
 from skipstone.run.journal import read_events
@@ -81,10 +81,14 @@ def _taken(directory: RunDirectory) -> Kept:
     view, events = directory.view(), read_events(directory.journal)
     stages = {step.id: stage.name for stage in view.stages for step in stage.steps}
     begun = {event.step: event for event in events if event.kind is Kind.INTENT}
-    acts = acts_of(events)
+    seen = {event.step: event for event in events if event.kind is Kind.VERIFIED}
     takes = [Act.of(event, holder="") for event in begun.values()]
     checkpoints = [
-        _checkpoint(act, stages[act.step], whole=act.step in acts and acts[act.step].intact is not None)
+        _checkpoint(
+            act,
+            stages[act.step],
+            whole=act.step in seen and seen[act.step].attempt == begun[act.step].attempt,
+        )
         for act in takes
         if act.kind in _TAKES
     ]

@@ -18,7 +18,7 @@ from skipstone.run.state import Kind, RunState
 from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.backup import DropBackups
 from skipstone.steps.snapshot import TakeSnapshot
-from tests.unit.run.test_rollback import begun
+from tests.unit.run.test_rollback import begun, roll_back
 from tests.unit.run.toy import Hosts, Rig, plan_of, toy
 
 
@@ -52,6 +52,13 @@ def test_the_checkpoints_of_a_run_are_what_it_has_taken(tmp_path: Path) -> None:
     assert [one.host for one in kept.backups] == ["h1"]
     with pytest.raises(InputError, match="may yet have to be undone"):
         plan_drop(directory)
+
+
+def test_what_a_host_was_brought_back_from_is_still_kept(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts())
+    directory = begun(rig, plan_of([taking("h1")]))
+    roll_back(rig, directory)
+    assert [one.whole for one in kept_by(directory).checkpoints] == [True]
 
 
 def test_once_they_are_dropped_there_is_no_way_back(tmp_path: Path) -> None:

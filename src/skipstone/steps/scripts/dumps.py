@@ -275,7 +275,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         getattr(Dumps(given), given.what)()
-    except subprocess.CalledProcessError as error:
+    except (subprocess.CalledProcessError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 
