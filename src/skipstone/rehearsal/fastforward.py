@@ -8,6 +8,8 @@ from skipstone.catalog import Catalog, Purpose, Release
 from skipstone.catalog.limits import conditions
 from skipstone.catalog.route import Route
 from skipstone.catalog.service import Blocker, Invocation, Service
+from skipstone.errors import InputError
+from skipstone.toolchain.toolchain import Toolchain
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,22 @@ def stops(catalog: Catalog, route: Route) -> dict[str, tuple[Stop, ...]]:
 def releases(found: Mapping[str, tuple[Stop, ...]]) -> tuple[Release, ...]:
     """Return the releases whose code is needed, the oldest first."""
     return tuple(sorted({stop.release for chain in found.values() for stop in chain if stop.moves}))
+
+
+def expect_commands(found: Mapping[str, tuple[Stop, ...]], toolchain: Toolchain) -> None:
+    """Raise InputError where a stop asks for a service that its release's toolchain is without."""
+    made = [stop for chain in found.values() for stop in chain if stop.release == toolchain.release]
+    asked = {stop.service for stop in made if stop.moves}
+    lacking = sorted(service for service in asked if toolchain.version(service) is None)
+    if lacking:
+        names, release = ", ".join(lacking), toolchain.release
+        raise InputError(
+            f"the route stops at {release.title}, whose toolchain is without {names}",
+            where=f"toolchain of {release}",
+            evidence="`skipstone toolchain list` shows what each is without",
+            remedy=f"name another target than {release}, leave out the databases of {names},"
+            " or bring these commands in a toolchain of your own: docs/reference/toolchains.md",
+        )
 
 
 def _stops(service: Service, passed: list[Release]) -> Iterator[Stop]:

@@ -22,7 +22,7 @@ from skipstone.rehearsal.databases import (
 )
 from skipstone.rehearsal.dumps import Dump, find_dumps
 from skipstone.rehearsal.facts import Held, read
-from skipstone.rehearsal.fastforward import Stop, releases, stops
+from skipstone.rehearsal.fastforward import Stop, expect_commands, releases, stops
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.loading import Loaded, load_all
 from skipstone.rehearsal.meter import Meter
@@ -168,6 +168,7 @@ def _toolchains(
     with clock.phase(Phase.TOOLCHAINS, len(needed)):
         for release in needed:
             found[release] = toolchain(release)
+            expect_commands(chains, found[release])
             clock.watcher.advance()
     return found
 
