@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pinned import pinned, walk
 from uv import find_uv_bin
 
 from skipstone.catalog import load_catalog
 from skipstone.catalog.release import Release
-from skipstone.toolchain.lock import LOCKS, canonical, project
+from skipstone.toolchain.lock import BUILDERS, LOCKS, canonical, project
 
 RECIPES = Path(__file__).with_name("toolchains.yaml")
 # PyMySQL: the services leave the choice of a driver to the operator. pkg_resources is gone from setuptools 82
@@ -81,6 +82,21 @@ def _dated(release: Release, recipe: dict[str, Any]) -> Iterator[str]:
         yield from ("--exclude-newer-package", f"{name}={day}")
 
 
+def walked(release: Release, recipe: dict[str, Any], constraints: Path | None) -> dict[str, dict[str, Any]]:
+    """Return the packages for Python 2.7, in the form of a ``pylock.toml``."""
+    if not constraints:
+        raise SystemExit(f"{release} needs --constraints: upper-constraints.txt of openstack/requirements")
+    own = dict(line.split("==") for line in requirements(release, recipe) if "==" in line)
+    pins = pinned(constraints) | recipe.get("pins", {}) | own
+    found = walk([*own, "pymysql", *BUILDERS], pins, recipe.get("dropped", ()))
+    return {name: _package(pins[name], files) for name, files in found.items()}
+
+
+def _package(version: str, files: list[dict[str, Any]]) -> dict[str, Any]:
+    wheels = [file for file in files if file["filename"].endswith(".whl")]
+    return {"version": version, "wheels": wheels} if wheels else {"version": version, "sdist": files[0]}
+
+
 def hashes(package: dict[str, Any]) -> set[str]:
     """Return the hashes of a package's files: its wheels, or the source where there is none to use."""
     files = package.get("wheels") or [package["sdist"]]
@@ -89,8 +105,11 @@ def hashes(package: dict[str, Any]) -> set[str]:
 
 def lock(release: Release, recipe: dict[str, Any], constraints: Path | None) -> str:
     """Return the text of a lock file."""
-    packages = {canonical(package["name"]): package for package in resolve(release, recipe, constraints)}
-    head = {"release": release.version, "python": recipe["python"], "newest": recipe["newest"]}
+    if recipe["python"] == "2.7":
+        packages = walked(release, recipe, constraints)
+    else:
+        packages = {canonical(package["name"]): package for package in resolve(release, recipe, constraints)}
+    head = {"release": release.version, "python": recipe["python"], "newest": recipe.get("newest", "")}
     head["sources"] = " ".join(sorted(name for name, found in packages.items() if not found.get("wheels")))
     if constraints:
         head["newest"] = "upper-constraints"

@@ -15,6 +15,7 @@ from skipstone.toolchain.interpreter import (
     machine_interpreter,
     suite_interpreter,
 )
+from skipstone.toolchain.legacy import LegacyInstaller
 from skipstone.toolchain.lock import LOCKS, Lock, locks_of
 from skipstone.toolchain.store import Store, name_of
 from skipstone.toolchain.virtualenv import RECORD, VirtualenvToolchain
@@ -101,6 +102,14 @@ def choose(release: Release, locks: Path) -> tuple[Lock, Interpreter | None]:
     return found[0], None
 
 
+def installer_for(
+    interpreter: Interpreter, scratch: Path, wheels: Path | None = None
+) -> Installer | LegacyInstaller:
+    """Return what installs packages for a Python."""
+    kind = LegacyInstaller if interpreter.is_legacy else Installer
+    return kind(interpreter, scratch, wheels)
+
+
 def _name(release: Release, lock: Lock, interpreter: Interpreter) -> str:
     return name_of(str(release), RECIPE, lock.digest, interpreter.version, interpreter.base)
 
@@ -109,7 +118,7 @@ def _fill(toolchain: VirtualenvToolchain, wheels: Path | None, progress: Progres
     """Install everything into an empty directory and prove it; the record comes last."""
     release, lock, directory = toolchain.release, toolchain.lock, toolchain.directory
     with tempfile.TemporaryDirectory(prefix="skipstone-") as scratch:
-        installer = Installer(toolchain.interpreter, Path(scratch), wheels)
+        installer = installer_for(toolchain.interpreter, Path(scratch), wheels)
         with progress.step(f"{release}: {len(lock.pins)} packages for {toolchain.interpreter.title}"):
             installer.virtualenv(directory)
             installer.install(lock, directory)

@@ -6,7 +6,7 @@ uv takes the index, proxies and certificates from the machine's own configuratio
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from skipstone.toolchain.program import run
 INSTALL_SECONDS = 1800
 # a package whose C part is optional is built without it, on every machine alike; others fail
 NO_COMPILER = {"CC": "/bin/false", "CXX": "/bin/false"}
+INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 CHECKED = ("--no-deps", "--require-hashes", "--no-build-isolation")
 
 
@@ -46,11 +47,18 @@ class Installer:
         """Install what source packages are built with."""
         self._install(lock.builders, "builders.txt", directory)
 
+    def unpack(self, text: str, directory: Path) -> None:
+        """Install pinned packages into a bare directory; raise ToolchainError where that fails."""
+        python = str(self.interpreter.path)
+        self._pip_install(text, "unpacked.txt", "--python", python, "--target", str(directory))
+
     def _install(self, text: str, name: str, directory: Path) -> None:
+        self._pip_install(text, name, "--python", str(directory / "bin/python"))
+
+    def _pip_install(self, text: str, name: str, *where: str) -> None:
         asked = self.scratch / name
         asked.write_text(text, encoding="utf-8")
-        python = str(directory / "bin/python")
-        self._uv("pip", "install", "--python", python, *CHECKED, *self._sources(), "-r", str(asked))
+        self._uv("pip", "install", *where, *CHECKED, *self._sources(), "-r", str(asked))
 
     def _sources(self) -> Sequence[str]:
         if self.wheels is None:
@@ -74,3 +82,12 @@ class Installer:
         if not copy.exists():
             shutil.copy2(found, copy)
         return os.fspath(copy)
+
+
+def pip_options(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield pip's options for the index and certificates that uv has from the environment."""
+    found = next((environ[name] for name in INDEX_VARIABLES if environ.get(name)), None)
+    if found:
+        yield from ("--index-url", found)
+    if environ.get("SSL_CERT_FILE"):
+        yield from ("--cert", environ["SSL_CERT_FILE"])

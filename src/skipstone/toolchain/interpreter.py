@@ -19,6 +19,7 @@ RECIPE = "1"
 """Changes when the same packages are to be put together in another way."""
 
 SUITES = {
+    "2.7": ("bullseye", ("python2.7",)),
     "3.9": ("bullseye", ("python3.9", "python3-distutils")),
     "3.11": ("bookworm", ("python3.11", "python3-distutils")),
     "3.13": ("trixie", ("python3.13",)),
@@ -50,6 +51,16 @@ class Interpreter:
     def is_machine(self) -> bool:
         """Whether it is one of this machine."""
         return not self.prefix
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether it is Python 2, which has neither virtualenvs of its own nor uv's support."""
+        return self.version.startswith("2.")
+
+    @property
+    def isolated(self) -> tuple[str, ...]:
+        """Options that keep the caller's packages away; legacy ones come by a PYTHONPATH of their own."""
+        return ("-s",) if self.is_legacy else ("-I",)
 
     @property
     def title(self) -> str:
@@ -114,5 +125,5 @@ def _bootstrap(suite: str, packages: tuple[str, ...], tree: Path, archives: tupl
 
 
 def _expect_python(interpreter: Interpreter) -> None:
-    argv = (*interpreter.prefix, str(interpreter.path), "-I", "-c", "import ssl, sqlite3")
+    argv = (*interpreter.prefix, str(interpreter.path), *interpreter.isolated, "-c", "import ssl, sqlite3")
     run(argv, what=f"{interpreter.title} does not run here", where=interpreter.base, timeout=60)

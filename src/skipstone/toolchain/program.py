@@ -68,9 +68,15 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run(
-    argv: Sequence[str], *, what: str, where: str, timeout: float, changes: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    *,
+    what: str,
+    where: str,
+    timeout: float,
+    changes: Mapping[str, str] | None = None,
+    together: bool = False,
 ) -> str:
-    """Run a program to its end and return what it wrote on stdout.
+    """Run a program to its end and return what it wrote on stdout; ``together``: and on stderr.
 
     Raises ToolchainError, ``what`` being the sentence for a failure that has no sign of its own.
     """
@@ -78,7 +84,8 @@ def run(
         done = subprocess.run(
             argv,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if together else subprocess.PIPE,
             text=True,
             errors="replace",
             env=environment(changes),
@@ -93,7 +100,7 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ToolchainError(f"{what}: it took longer than {timeout:.0f} s", where=where) from error
     if done.returncode != 0:
-        raise failure(done.stderr + done.stdout, what=what, where=where)
+        raise failure((done.stderr or "") + done.stdout, what=what, where=where)
     return done.stdout
 
 

@@ -22,10 +22,16 @@ RECORD = "toolchain.json"
 ANSWER_SECONDS = 300
 # the one of the commands that has no --version
 NO_VERSION = {"neutron-db-manage": "--help"}
-INSTALLED = (
-    "import json, importlib.metadata as m;"
-    "print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
-)
+INSTALLED = """
+import json
+try:
+    from importlib import metadata
+    found = dict((one.metadata["Name"], one.version) for one in metadata.distributions())
+except ImportError:  # Python 2.7
+    import pkg_resources
+    found = dict((one.project_name, one.version) for one in pkg_resources.working_set)
+print(json.dumps(found))
+"""
 
 
 def commands_of(service: str, release: Release) -> tuple[str, ...]:
@@ -131,6 +137,7 @@ class VirtualenvToolchain:
             where=str(self.directory),
             timeout=ANSWER_SECONDS,
             changes=program.environment,
+            together=True,  # Python 2.7 writes versions on stderr
         )
         version = self.version(service)
         if question == "--version" and version not in said.split():
@@ -139,8 +146,7 @@ class VirtualenvToolchain:
             )
 
     def _python(self) -> tuple[str, ...]:
-        # isolated: neither the caller's PYTHONPATH nor his own packages
-        return (*self.interpreter.prefix, str(self.directory / "bin/python"), "-I")
+        return (*self.interpreter.prefix, str(self.directory / "bin/python"), *self.interpreter.isolated)
 
     def _environment(self) -> Mapping[str, str]:
         return {"PATH": f"{self.directory}/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -6,19 +6,17 @@ only uv is configured with is passed on.
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from skipstone.catalog.release import Release
 from skipstone.settings import Settings
-from skipstone.toolchain.building import QUIET, Progress, chosen
-from skipstone.toolchain.installer import NO_COMPILER, Installer
+from skipstone.toolchain.building import QUIET, Progress, chosen, installer_for
+from skipstone.toolchain.installer import NO_COMPILER, pip_options
 from skipstone.toolchain.lock import LOCKS, Lock
 from skipstone.toolchain.program import run
 from skipstone.toolchain.store import Store
 
 DOWNLOAD_SECONDS = 3600
-INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
 def download(
@@ -35,21 +33,14 @@ def download(
         tempfile.TemporaryDirectory(prefix="skipstone-") as scratch,
     ):
         directory = Path(scratch) / "venv"
-        installer = Installer(interpreter, Path(scratch))
+        installer = installer_for(interpreter, Path(scratch))
         installer.virtualenv(directory)
         installer.install_builders(lock, directory)
         pip = (*interpreter.prefix, str(directory / "bin/python"), "-m", "pip", "--quiet", "download")
         checked = ("--no-deps", "--require-hashes", "--no-build-isolation", "--disable-pip-version-check")
         asked = Path(scratch) / "all.txt"
         asked.write_text(lock.text, encoding="utf-8")
-        argv = (*pip, *checked, *_index(os.environ), "--dest", str(wheels.resolve()), "-r", str(asked))
+        argv = (*pip, *checked, *pip_options(os.environ), "--dest", str(wheels.resolve()), "-r", str(asked))
         what = f"the packages of {release.title} could not be downloaded"
         run(argv, what=what, where=str(wheels), timeout=DOWNLOAD_SECONDS, changes=NO_COMPILER)
     return lock
-
-
-def _index(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield pip's option for the index that uv is configured with in the environment."""
-    found = next((environ[name] for name in INDEX_VARIABLES if environ.get(name)), None)
-    if found:
-        yield from ("--index-url", found)
