@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install lock format check test test-daemons test-toolchain test-machine test-lab faults demo bench clean
+.PHONY: help install lock format check test test-daemons test-toolchain test-machine test-lab faults routes demo bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -38,7 +38,7 @@ test-daemons: install  ## tests with MariaDB, sshd and kill -9, four minutes (as
 	tools/prepare-machine tests
 	pytest -q tests/database tests/faults
 
-test-toolchain: install  ## tests that build releases' commands from the package index, ten minutes
+test-toolchain: install  ## tests that build releases' commands from the package index, fifteen minutes
 	tools/prepare-machine tests
 	pytest -v tests/toolchain
 
@@ -60,6 +60,12 @@ faults: install  ## the fault matrix, on a fast rig and in the lab, into docs/re
 	pytest -v tests/machine
 	pytest -v tests/matrix
 	python tools/faults_table.py
+
+routes: install  ## every pair of releases that matters, databases with content, into docs/reference/routes.md (hours)
+	tools/prepare-machine tests
+	rm -f out/routes.jsonl
+	-pytest -v tests/toolchain/test_routes.py --routes all
+	python tools/routes_table.py
 
 demo: install  ## build a cloud on this machine and upgrade it from Zed to 2025.1 (as root)
 	tools/prepare-machine lab

@@ -1,22 +1,47 @@
-"""Which releases are built: two of them, or those of ``--releases`` (``all`` of them)."""
+"""Which releases are built and which pairs carried: two and one, or those of ``--releases``, ``--routes``."""
+
+from itertools import pairwise
 
 import pytest
 
-from skipstone.catalog import load_catalog
+from skipstone.catalog import Catalog, Release, load_catalog
 from skipstone.toolchain.lock import has_lock
+
+NAMED = (
+    "zed-2025.1",
+    "victoria-2026.1",
+    "victoria-2026.2",
+    "train-2025.1",
+    "stein-victoria",
+    "stein-2026.2",
+    "rocky-victoria",
+)
+"""Pairs that are neither neighbours nor a SLURP and the next; older releases have no toolchain."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--releases", default="zed,2025.1", help="releases to build and sync, or all")
+    parser.addoption("--routes", default="zed-2025.1", help="pairs to carry, or all")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "release" not in metafunc.fixturenames:
-        return
-    catalog, wanted = load_catalog(), metafunc.config.getoption("--releases")
-    chosen = (
-        [release for release in catalog.releases if has_lock(release)]
-        if wanted == "all"
-        else [catalog.release(name) for name in wanted.split(",")]
-    )
-    metafunc.parametrize("release", chosen, ids=str)
+    catalog = load_catalog()
+    if "release" in metafunc.fixturenames:
+        metafunc.parametrize("release", _releases(catalog, metafunc.config.getoption("--releases")), ids=str)
+    if "pair" in metafunc.fixturenames:
+        wanted = metafunc.config.getoption("--routes")
+        metafunc.parametrize("pair", _pairs(catalog) if wanted == "all" else wanted.split(","))
+
+
+def _releases(catalog: Catalog, wanted: str) -> list[Release]:
+    if wanted == "all":
+        return [release for release in catalog.releases if has_lock(release)]
+    return [catalog.release(name) for name in wanted.split(",")]
+
+
+def _pairs(catalog: Catalog) -> list[str]:
+    """Return each release to the next, each SLURP to the next, and what is named."""
+    releases = [release for release in catalog.releases if has_lock(release)]
+    slurps = [release for release in releases if release.slurp]
+    neighbours = (f"{source}-{target}" for run in (releases, slurps) for source, target in pairwise(run))
+    return list(dict.fromkeys([*neighbours, *NAMED]))

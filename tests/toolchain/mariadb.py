@@ -25,7 +25,7 @@ class MariaDb:
         argv = ["mariadbd", *self._options, f"--socket={self.socket}", *fast]
         self._daemon = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
-            if self._client("SELECT 1").returncode == 0:
+            if _asked(self.socket, "SELECT 1").returncode == 0:
                 return
             time.sleep(0.1)
         raise TimeoutError("MariaDB does not start")
@@ -38,9 +38,7 @@ class MariaDb:
 
     def rows(self, query: str, database: str = "") -> list[list[str]]:
         """Return what a query answers."""
-        done = self._client(query, database)
-        assert done.returncode == 0, done.stderr
-        return [line.split("\t") for line in done.stdout.splitlines()]
+        return rows(self.socket, query, database)
 
     def url(self, database: str) -> str:
         """Return the URL of a database, for SQLAlchemy."""
@@ -53,8 +51,16 @@ class MariaDb:
             return {row[0] for row in self.rows("SELECT version_num FROM alembic_version", database)}
         return {f"migrate:{row[0]}" for row in self.rows("SELECT version FROM migrate_version", database)}
 
-    def _client(self, query: str, database: str = "") -> subprocess.CompletedProcess[str]:
-        argv = ["mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", "-e", query]
-        return subprocess.run(
-            [*argv, database][: None if database else -1], capture_output=True, text=True, check=False
-        )
+
+def rows(socket: Path, query: str, database: str = "") -> list[list[str]]:
+    """Return what a query answers on a server's socket."""
+    done = _asked(socket, query, database)
+    assert done.returncode == 0, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def _asked(socket: Path, query: str, database: str = "") -> subprocess.CompletedProcess[str]:
+    argv = ["mariadb", "--no-defaults", f"--socket={socket}", "-uroot", "-N", "-B", "-e", query]
+    return subprocess.run(
+        [*argv, database][: None if database else -1], capture_output=True, text=True, check=False
+    )

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from skipstone.catalog import load_catalog
@@ -30,7 +30,7 @@ class Synced:
     def sync(self, service: Service) -> None:
         """Create a service's databases and let its commands fill them, as the catalog writes them."""
         for database in service.databases:
-            self.server.rows(f"CREATE DATABASE {database.name} CHARACTER SET utf8mb3")
+            self.create(database.name)
         config = self._configure(service)
         lines = [
             line.argv([str(config)]) for line in service.invocations(Purpose.SYNC, self.toolchain.release)
@@ -40,6 +40,10 @@ class Synced:
             lines.insert(1, ("nova-manage", "--config-file", str(config), *cell0))
         for line in lines:
             self._run(service.name, line)
+
+    def create(self, database: str) -> None:
+        """Create an empty database, as installation guides of these years tell it."""
+        self.server.rows(f"CREATE DATABASE {database} CHARACTER SET utf8mb3")
 
     def differences(self) -> list[str]:
         """Return where the heads in the databases are not those of the catalog."""
@@ -68,12 +72,15 @@ class Synced:
 
     def _run(self, service: str, line: tuple[str, ...]) -> None:
         program = self.toolchain.command(service, line, directories=[self.directory])
+        self._finish(program.argv, program.environment)
+
+    def _finish(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> None:
         done = subprocess.run(
-            program.argv,
-            env={**os.environ, **program.environment},
+            argv,
+            env={**os.environ, **environment},
             capture_output=True,
             text=True,
             timeout=SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+        assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"

@@ -1,0 +1,126 @@
+"""One pair of releases: seeded databases, carried by a whole rehearsal, and what became of their rows."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from skipstone.catalog import Catalog, Release
+from skipstone.rehearsal.directory import PREFIX
+from skipstone.rehearsal.rehearsal import Wish, rehearse
+from skipstone.rehearsal.report import Ended, Phase, RehearsalReport, ServiceReport
+from skipstone.rehearsal.watcher import Watcher
+from skipstone.settings import Settings
+from skipstone.toolchain.building import build
+from skipstone.toolchain.store import Store, name_of
+from tests.toolchain.mariadb import MariaDb, rows
+from tests.toolchain.seeded import CONTENT, Seeded
+
+KEPT: Mapping[str, Mapping[str, list[str]]] = yaml.safe_load(
+    Path(__file__).with_name("kept.yaml").read_text()
+)
+MADE_BY = (CONTENT.with_name("seeded.py"), CONTENT.with_name("synced.py"))
+SAME_AS = {"nova_cell0": "nova", "nova_cell2": "nova"}
+
+Rows = dict[str, Counter[tuple[str, ...]]]
+
+
+class Witness(Watcher):
+    """Looks at the rows that must not change, when the rehearsal counts: before and after."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.seen: list[Rows] = []
+
+    def phase(self, phase: Phase, total: int = 0) -> None:
+        del total
+        if phase is Phase.COUNT:
+            self.seen.append(self._look())
+
+    def lost(self) -> list[str]:
+        """Return, for each table of which rows are gone or changed, how many, and the first of them.
+
+        A row more is no loss: nova's online data migrations leave marks of how far they came.
+        """
+        before, after = self.seen[0], self.seen[-1]
+        gone = {table: found - after[table] for table, found in before.items()}
+        return [
+            f"{table}: {lost.total()} of {before[table].total()} rows are gone or changed, as {min(lost)}"
+            for table, lost in gone.items()
+            if lost
+        ]
+
+    def _look(self) -> Rows:
+        (home,) = self.directory.glob(f"{PREFIX}*")
+        found: Rows = {}
+        for (database,) in rows(home / "s", "SHOW DATABASES"):
+            for table, columns in KEPT.get(SAME_AS.get(database, database), {}).items():
+                asked = ", ".join(f"`{column}`" for column in columns)
+                answer = rows(home / "s", f"SELECT {asked} FROM `{table}`", database)
+                found[f"{database}.{table}"] = Counter(map(tuple, answer))
+        return found
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What became of one pair."""
+
+    report: RehearsalReport
+    lost: list[str]
+    empty: list[str]
+    seconds: float
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is not as it must be, in words; empty where all is."""
+        refused = [_trouble(service) for service in self.report.services if not service.passed]
+        return refused + self.lost + [f"nothing was in {table}" for table in self.empty]
+
+
+def carry(catalog: Catalog, settings: Settings, source: Release, target: Release) -> Carried:
+    """Seed the databases of a release where that is not done, and carry them to another."""
+    dumps = seed(settings, source)
+    with TemporaryDirectory(prefix="skipstone-routes-", dir="/var/tmp") as directory:
+        witness = Witness(Path(directory))
+        wish = Wish(dumps=dumps, source=source, target=target, directory=witness.directory)
+        began = time.monotonic()
+        report = rehearse(catalog, wish, lambda release: build(release, settings), witness)
+        empty = [table for table, found in witness.seen[0].items() if not found and "cell0" not in table]
+        return Carried(report, witness.lost(), empty, time.monotonic() - began)
+
+
+def seed(settings: Settings, release: Release) -> Path:
+    """Return a directory with dumps of a release's databases; they are made once for the same content."""
+    toolchain = build(release, settings)
+    recipe = [path.read_text() for path in (*MADE_BY, *sorted(CONTENT.glob("*.py")))]
+    store = Store(settings.toolchains.parent / "seeds")
+    name = name_of(str(release), toolchain.lock.digest, *recipe)
+    if not store.find(name):
+        with store.growing(name) as growing, TemporaryDirectory(prefix="skipstone-", dir="/var/tmp") as home:
+            server = MariaDb(Path(home))
+            try:
+                server.start()
+                seeded = Seeded(toolchain, server, Path(home))
+                seeded.seed()
+                seeded.dump(growing)
+            finally:
+                server.stop()
+    return store.root / name
+
+
+def _trouble(service: ServiceReport) -> str:
+    """Return why a service did not arrive."""
+    last = service.stops[-1]
+    if last.ended in (Ended.GUARDED, Ended.DAMAGED):
+        why = "; ".join(f"{trouble.check}: {trouble.rows} rows" for trouble in last.troubles)
+    elif last.ended is Ended.OTHER_HEADS:
+        why = f"heads {last.heads}, expected {last.wanted}"
+    else:
+        command = last.commands[-1]
+        lines = command.output.strip().splitlines()
+        why = f"{command.command}: code {command.code}: {lines[-1] if lines else 'nothing said'}"
+    return f"{service.service} at {last.title}: {why}"
