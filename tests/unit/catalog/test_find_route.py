@@ -68,6 +68,7 @@ def test_known_path(path: str) -> None:
         ("juno", "liberty", ["nova flavor"]),
         ("mitaka", "ocata", ["nova API database", "nova cell0"]),
         ("newton", "queens", ["glance visibility", "cinder Ocata", "cinder consistency"]),
+        ("pike", "stein", ["cinder UUIDs", "cinder attachments"]),
         ("train", "antelope", ["keystone Ussuri", "cinder Ussuri"]),
         ("victoria", "epoxy", ["keystone Yoga", "cinder Xena", "cinder use_quota", "nova Xena"]),
         ("xena", "caracal", ["keystone Yoga"]),
