@@ -12,7 +12,8 @@ RECORDS, PAGE = Path("out/routes.jsonl"), Path("docs/reference/routes.md")
 HEAD = """\
 # Routes, rehearsed
 
-Written by `make routes` on {date}; do not edit.
+Written on {date} from what `make routes`, or `pytest tests/toolchain/test_routes.py --routes PAIRS`, has
+recorded; do not edit.
 
 Databases with content, made by each release's own commands and filled by its own code
 (`tests/toolchain/content/`), on a private {server}; carried by `skipstone rehearse` with the code of every
