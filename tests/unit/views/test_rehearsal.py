@@ -12,9 +12,13 @@ from rich.progress import Progress, TaskID
 from skipstone.cloud.cloudfile import load_cloud
 from skipstone.errors import InputError
 from skipstone.rehearsal.report import (
+    ApiReport,
+    Asked,
     DatabaseReport,
+    DifferenceReport,
     Phase,
     RehearsalReport,
+    ResourceReport,
     TableChange,
     TableWork,
     Taken,
@@ -129,6 +133,28 @@ def test_the_suffix_decides_and_only_the_owner_reads(tmp_path: Path) -> None:
     assert load_rehearsal(tmp_path / "r.json") == report
     with pytest.raises(InputError, match="cannot be written"):
         write_rehearsal(report, tmp_path / "missing" / "r.json")
+
+
+def test_what_the_new_apis_answer_is_on_the_page() -> None:
+    renamed = DifferenceReport(
+        difference="changed", field="status", rows=2, examples=(("1", "a", "b"),), change=None, because=None
+    )
+    resource = ResourceReport(
+        resource="instances",
+        held=3,
+        compared=3,
+        fields=("status",),
+        left_out={},
+        unread="",
+        error="",
+        differences=(renamed,),
+    )
+    api = ApiReport(service="nova", asked=Asked.ANSWERED, seconds=4.0, resources=(resource,), trouble="")
+    silent = ApiReport(service="heat", asked=Asked.SILENT, seconds=60.0, resources=(), trouble="<no module>")
+    page = render(report_of(CLOUD).model_copy(update={"apis": (api, silent)}))
+    said = text_of(page)
+    assert "nova not the same 4 s 3 instances 2 instances changed status: unexplained" in said
+    assert "heat does not answer &lt;no module&gt;" in said
 
 
 def test_several_runs_have_a_spread_and_the_slowest_ones_figures() -> None:
