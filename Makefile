@@ -32,11 +32,11 @@ check: install  ## format, lint, types, unit tests: under a minute
 	mypy
 	pytest -q -n 3 --dist worksteal tests/unit tests/plans
 
-test: check test-daemons test-toolchain test-lab  ## all tests: also on real daemons and on a real cloud, about an hour (as root)
+test: check test-daemons test-toolchain test-lab  ## all tests: also on real daemons and on a real cloud, an hour and a quarter (as root)
 
-test-daemons: install  ## tests with MariaDB, sshd and kill -9, four minutes (as root)
+test-daemons: install  ## tests with MariaDB, sshd and kill -9, ten minutes (as root)
 	tools/prepare-machine tests
-	pytest -q tests/database tests/faults
+	pytest -q tests/database tests/faults --ignore tests/faults/test_versions.py
 
 test-toolchain: install  ## tests that build releases' commands from the package index, fifteen minutes
 	tools/prepare-machine tests
