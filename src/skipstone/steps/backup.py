@@ -176,7 +176,7 @@ cd {self.directory}
 {_MEMORY}
 mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --skip-test-db \\
     --auth-root-authentication-method=normal > "$scratch/log" 2>&1 || {{
-    tail -20 "$scratch/log" >&2
+    head -30 "$scratch/log" >&2  # what it advises comes after what it says went wrong
     exit 1
 }}
 mariadbd --no-defaults --user=mysql --datadir="$scratch/data" \\
