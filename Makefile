@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install lock format check test test-daemons test-toolchain test-machine test-lab faults routes demo bench clean
+.PHONY: help install lock format check test prepare-tests test-daemons test-toolchain test-machine test-lab test-wide faults routes demo bench bench-scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,14 +32,17 @@ check: install  ## format, lint, types, unit tests: under a minute
 	mypy
 	pytest -q -n 3 --dist worksteal tests/unit tests/plans
 
-test: check test-daemons test-toolchain test-lab  ## all tests: also on real daemons and on a real cloud, an hour and a quarter (as root)
+test: prepare-tests check  ## all tests: also on real daemons and on a real cloud, an hour and a quarter (as root)
+	$(MAKE) -j 2 --output-sync=line test-daemons test-toolchain
+	$(MAKE) test-lab
 
-test-daemons: install  ## tests with MariaDB, sshd and kill -9, ten minutes (as root)
+prepare-tests:  # first of all: without ping, `check` leaves tests out
 	tools/prepare-machine tests
+
+test-daemons: install prepare-tests  ## tests with MariaDB, sshd and kill -9, ten minutes (as root)
 	pytest -q tests/database tests/faults --ignore tests/faults/test_versions.py
 
-test-toolchain: install  ## tests that build releases' commands from the package index, fifteen minutes
-	tools/prepare-machine tests
+test-toolchain: install prepare-tests  ## tests that build releases' commands from the package index, twenty minutes
 	pytest -v tests/toolchain
 
 test-machine: install  ## a real server with GRUB, /boot and LVM, upgraded and brought back, an hour without KVM (as root)
@@ -49,6 +52,12 @@ test-machine: install  ## a real server with GRUB, /boot and LVM, upgraded and b
 test-lab: install  ## tests on a real cloud in the lab, the upgrade last, most of an hour (as root)
 	tools/prepare-machine lab
 	pytest -v tests/lab
+
+test-wide: install  ## a cloud with four computes, drained with faults and upgraded in waves, an hour (as root)
+	tools/prepare-machine lab
+	rm -f out/ways.jsonl
+	pytest -v tests/wide
+	python tools/ways_table.py
 
 faults: install  ## the fault matrix, on a fast rig and in the lab, into docs/reference/faults.md (as root, two hours)
 	tools/prepare-machine tests
@@ -75,7 +84,11 @@ bench: install  ## measure: the lab, the upgrade, and the same upgrade as a plai
 	tools/prepare-machine lab
 	python bench/measure.py
 	PYTHONPATH=. python bench/engine.py
+	python bench/tally.py
 	python bench/checkpoint.py
+
+bench-scale: install  ## measure ten thousand simulated computes, into docs/explanation/scale.md
+	PYTHONPATH=.:bench python bench/scale.py
 
 clean:  ## remove what a build leaves here (not the lab's caches)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache out

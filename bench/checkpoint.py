@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases, ProveDumpRestores
 from skipstone.steps.database import SyncDatabase
-from skipstone.views.duration import duration
+from skipstone.views.measure import duration
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs/explanation/checkpoint-figures.md"

@@ -28,7 +28,7 @@ from skipstone.cloud.inventory import load_inventory
 from skipstone.impact.measurement import measure
 from skipstone.impact.process import start_probes, stop_probes
 from skipstone.impact.spec import build_spec
-from skipstone.views.duration import duration
+from skipstone.views.measure import duration
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out" / "bench"

@@ -2,39 +2,42 @@
 """Writes what ``skipstone config convert`` knows of options: ``tools/option_catalogs.py [SERVICE...]``.
 
 Every release whose toolchain can be built is asked with its own ``oslo-config-generator``, one process
-for each release, half a minute. The files under ``src/skipstone/convert/options`` are made anew;
-the same releases make the same bytes. With ``--dumps DIR`` what the generators said is kept in DIR, and is
-not asked again where it is there.
+for each release, half a minute; what the files hold of one on Python 2.7 is kept. The files under
+``src/skipstone/convert/options`` are made anew; the same releases make the same bytes. With ``--dumps DIR``
+what the generators said is kept in DIR, and is not asked again where it is there.
 """
 
-import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
+from catalogs import write_catalogs
 from oslo_options import ADDRESSES, NAME, PROCESSORS
 
-from skipstone.catalog import load_catalog
 from skipstone.catalog.release import Release
 from skipstone.convert.inifile import normal
 from skipstone.convert.option import Name, Option
-from skipstone.convert.options import OPTIONS
+from skipstone.convert.options import OPTIONS, known_services, load_history
 from skipstone.settings import load_settings
 from skipstone.toolchain.building import build
-from skipstone.toolchain.lock import has_lock
 from skipstone.toolchain.program import run
 from skipstone.toolchain.virtualenv import VirtualenvToolchain
+from skipstone.validation.validation import namespaces
 
 HERE = Path(__file__).parent
-NAMESPACES: Mapping[str, list[str]] = yaml.safe_load((HERE / "option_catalogs.yaml").read_text("utf-8"))
-# cannot be asked: the Python of its toolchain does not read glance.async
-SILENT = {("glance", "rocky")}
-
+NAMESPACES = namespaces()
 SECONDS = 3600
+
+RABBIT = "oslo_messaging_rabbit"
+MISPLACED: Mapping[str, tuple[Name, ...]] = {
+    "rpc_conn_pool_size": (Name("DEFAULT", "rpc_conn_pool_size"),),
+    "conn_pool_min_size": (),
+    "conn_pool_ttl": (),
+}
+"""Options with their older names that oslo.messaging up to 2024.2 lists below [DEFAULT] (opts.py, None:
+base_opts), and that its driver registers in its own group (impl_rabbit.py)."""
 
 Options = dict[Name, Option]
 
@@ -70,6 +73,16 @@ def read(said: Mapping[str, Any], directory: Path) -> Options:
             name = Name(normal(group), entry["dest"])
             entries[name].append((entry["namespace"], option(entry, name, directory)))
     return {name: merged([found for _, found in sorted(all_, key=str)]) for name, all_ in entries.items()}
+
+
+def placed(options: Options) -> Options:
+    """Return a release's options where they are read, not where a library lists them."""
+    found = dict(options)
+    for name, aliases in MISPLACED.items():
+        listed = found.pop(Name("DEFAULT", name), None)
+        if listed:
+            found.setdefault(Name(RABBIT, name), listed.model_copy(update={"aliases": aliases}))
+    return found
 
 
 def option(entry: Mapping[str, Any], name: Name, directory: Path) -> Option:
@@ -127,36 +140,25 @@ def histories(by_release: Mapping[str, Options]) -> Iterable[str]:
 def asked(release: Release, services: Iterable[str], dumps: Path) -> dict[str, Options]:
     """Return the options of a release by service; those that its toolchain has not are left out."""
     toolchain = build(release, load_settings())
-    present = [name for name in services if toolchain.version(name) and (name, str(release)) not in SILENT]
+    present = [name for name in services if toolchain.version(name)]
     files = {name: dumps / f"{release.version}-{name}.json" for name in present}
     if missing := {name: path for name, path in files.items() if not path.exists()}:
         dump(toolchain, missing)
     return {
-        name: read(json.loads(path.read_text("utf-8")), toolchain.directory) for name, path in files.items()
+        name: placed(read(json.loads(path.read_text("utf-8")), toolchain.directory))
+        for name, path in files.items()
     }
 
 
-def main() -> None:
-    """Write the files of the services that are named, or of all."""
-    catalog = load_catalog()
-    names = [service.name for service in catalog.services]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("services", nargs="*", metavar="SERVICE")
-    parser.add_argument("--dumps", type=Path, help="keep what the generators say in this directory")
-    arguments = parser.parse_args()
-    with TemporaryDirectory() as scratch:
-        dumps = arguments.dumps or Path(scratch)
-        dumps.mkdir(parents=True, exist_ok=True)
-        wanted = arguments.services or names
-        found = {
-            str(release): asked(release, wanted, dumps) for release in catalog.releases if has_lock(release)
-        }
-    for name in wanted:
-        by_release = {release: options[name] for release, options in found.items() if name in options}
-        path = OPTIONS / f"{name}.jsonl"
-        path.write_text("\n".join(histories(by_release)) + "\n", "utf-8")
-        print(f"{name}: {len(by_release)} releases, {path.stat().st_size:,} bytes")
+def kept(release: Release, services: Iterable[str]) -> dict[str, Options]:
+    """Return what the files hold of a release by service, where they hold anything."""
+    known = {name: load_history(name) for name in services if name in known_services()}
+    return {
+        name: dict(history.at(str(release)).options)
+        for name, history in known.items()
+        if str(release) in history.releases
+    }
 
 
 if __name__ == "__main__":
-    main()
+    write_catalogs(__doc__, OPTIONS, asked=asked, kept=kept, histories=histories)

@@ -1,34 +1,38 @@
-"""Write docs/reference/routes.md from what ``make routes`` has recorded: ``python tools/routes_table.py``."""
+"""Write docs/reference/routes.md from what ``make routes`` has recorded: ``python tools/routes_table.py``.
+
+Pairs that were not run this time keep the record of their last run, in routes.jsonl beside the page.
+"""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from skipstone.catalog import load_catalog
 
 RECORDS, PAGE = Path("out/routes.jsonl"), Path("docs/reference/routes.md")
+KEPT = PAGE.with_suffix(".jsonl")
 
 HEAD = """\
 # Routes, rehearsed
 
-Written on {date} from what `make routes`, or `pytest tests/toolchain/test_routes.py --routes PAIRS`, has
-recorded; do not edit.
+Written from what `make routes`, or `pytest tests/toolchain/test_routes.py --routes PAIRS`, has recorded
+([routes.jsonl](routes.jsonl)); do not edit. CI carries Victoria to 2026.2 and Stein to Victoria.
 
 Databases with content, made by each release's own commands and filled by its own code
 (`tests/toolchain/content/`), on a private {server}; carried by `skipstone rehearse` with the code of every
 stop. A pair has passed when every service's databases stand at the heads of the target release and no row was
 lost or changed in the tables that users would miss (`tests/toolchain/kept.yaml`). Nova has two cells beside
 cell0; nova, glance, cinder, heat and keystone have rows of what users deleted, too. Pairs that are not here
-were not run.
+were not run; those from before Queens cannot be, for the package index lacks what their releases need
+([toolchains](toolchains.md)).
 
 *Carried* is the time of the databases' stage, all services side by side, and *in all* that of the whole
 rehearsal with loading and counting, toolchains built; *processor* is what the migrations took of it. All are
 seconds, on {cores} cores, which others used too where the *load* before was more than a few. They say mostly
 how long the services' programs take to start: the databases are small, up to {rows} rows.
 
-| from | to | result | carried | processor | in all | load | stops on the way |
-|---|---|---|---|---|---|---|---|
+| from | to | result | carried | processor | in all | load | stops on the way | run on |
+|---|---|---|---|---|---|---|---|---|
 """
 FIGURES = ("migration", "processor", "seconds", "load")
 FAILED = "\n## What failed\n\n"
@@ -60,7 +64,7 @@ def line(row: dict[str, Any]) -> str:
     source, target = (title(name) for name in row["pair"])
     result = "**failed**" if row["troubles"] else "passed"
     figures = (str(row.get(name, "")) for name in FIGURES)
-    return f"| {source} | {target} | {result} | {' | '.join(figures)} | {stops(row)} |"
+    return f"| {source} | {target} | {result} | {' | '.join(figures)} | {stops(row)} | {row['date']} |"
 
 
 def absent(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -74,7 +78,6 @@ def page(rows: list[dict[str, Any]]) -> str:
     """Return the page."""
     ran = [row for row in rows if "services" in row]
     head = HEAD.format(
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
         server=f"MariaDB {ran[0]['server'].partition('-')[0]}" if ran else "MariaDB",
         rows=max((row["rows"] for row in ran), default=0),
         cores=max((row["cores"] for row in ran), default=0),
@@ -90,12 +93,20 @@ def page(rows: list[dict[str, Any]]) -> str:
     return text + (ABSENT + "\n".join(missing) + "\n" + ABSENT_WHY if missing else "")
 
 
-def main() -> None:
-    """Write the page: of every pair what was recorded last, in the order of releases."""
-    last = {tuple(row["pair"]): row for row in map(json.loads, RECORDS.read_text().splitlines())}
+def recorded() -> list[dict[str, Any]]:
+    """Return of every pair what was recorded last, in the order of releases."""
+    files = (file for file in (KEPT, RECORDS) if file.exists())
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    last = {tuple(row["pair"]): row for row in lines}
     catalog = load_catalog()
-    order = sorted(last, key=lambda pair: [catalog.release(name) for name in pair])
-    PAGE.write_text(page([last[pair] for pair in order]))
+    return [last[pair] for pair in sorted(last, key=lambda pair: [catalog.release(name) for name in pair])]
+
+
+def main() -> None:
+    """Write the page, and what it was made of."""
+    rows = recorded()
+    KEPT.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    PAGE.write_text(page(rows))
     print(f"written: {PAGE}")
 
 

@@ -46,6 +46,8 @@ class SkipstoneError(Exception):
         self.where = where
         self.evidence = evidence
         self.remedy = remedy
+        if evidence:
+            self.add_note(evidence)  # where a traceback is all there is to read: a test, a crash
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what

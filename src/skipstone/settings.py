@@ -45,6 +45,16 @@ class Settings(BaseModel):
         return self.state_dir / "runs"
 
     @property
+    def drains(self) -> Path:
+        """Where the records of drains are."""
+        return self.state_dir / "drains"
+
+    @property
+    def identities(self) -> Path:
+        """Where hosts that are installed anew have their keys and configuration meanwhile."""
+        return self.state_dir / "identities"
+
+    @property
     def toolchains(self) -> Path:
         """Where releases' own commands are."""
         return self.cache_dir / "toolchains"

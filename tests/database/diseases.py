@@ -10,7 +10,8 @@ class Disease(NamedTuple):
     """Tables; rows with which all is well; rows that offend, and how many of them do.
 
     ``api`` is SQL for nova's API database, which the question is asked of as well. ``after`` are rows that
-    show the damage once it is done; they are put into a healthy database.
+    show the damage once it is done; they are put into a healthy database. The blocker's mend takes ``mended``
+    of the offending rows.
     """
 
     tables: str
@@ -19,6 +20,7 @@ class Disease(NamedTuple):
     rows: int = 1
     api: str = ""
     after: str = ""
+    mended: int = 0
 
 
 ID = "id INT PRIMARY KEY AUTO_INCREMENT"
@@ -91,15 +93,17 @@ DISEASES: dict[str, Disease] = {
     ),
     "cinder-null-use-quota": Disease(
         f"CREATE TABLE volumes (id {TEXT}, use_quota BOOL, migration_status {TEXT}, deleted BOOL);"
-        f"CREATE TABLE snapshots ({ID}, use_quota BOOL);"
+        f"CREATE TABLE snapshots ({ID}, use_quota BOOL, deleted BOOL);"
         f"CREATE TABLE volume_admin_metadata (volume_id {TEXT}, `key` {TEXT}, value {TEXT}, deleted BOOL)",
         "INSERT INTO volumes VALUES ('a', 1, NULL, 0), ('b', 0, 'target:a', 0), ('c', 0, NULL, 0);"
         "INSERT INTO volume_admin_metadata VALUES"
         " ('c', 'temporary', 'True', 0), ('a', 'readonly', 'True', 0);"
-        "INSERT INTO snapshots (use_quota) VALUES (1)",
-        "INSERT INTO volumes VALUES ('d', NULL, NULL, 0); INSERT INTO snapshots (use_quota) VALUES (NULL)",
-        2,
+        "INSERT INTO snapshots (use_quota, deleted) VALUES (1, 0), (0, 1)",
+        "INSERT INTO volumes VALUES ('d', NULL, NULL, 0), ('e', NULL, NULL, 1);"
+        "INSERT INTO snapshots (use_quota, deleted) VALUES (NULL, 0), (NULL, 1), (NULL, 1)",
+        5,
         after="UPDATE volumes SET use_quota = 1",
+        mended=3,
     ),
     "cinder-orphan-services": Disease(
         f"CREATE TABLE services ({ID}, created_at DATETIME, updated_at DATETIME, deleted BOOL)",

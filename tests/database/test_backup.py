@@ -221,6 +221,33 @@ def test_a_dump_of_a_database_that_is_not_there_fails(filled: Server, tmp_path: 
     assert not (tmp_path / "d" / "manifest").exists()
 
 
+def sync_step(dumps: Path) -> SyncDatabase:
+    return SyncDatabase(
+        id="d.n.sync",
+        **{**COMMON, "host": "db"},
+        service="nova",
+        user="nobody",
+        commands=("true",),
+        databases=("nova",),
+        heads={"nova": ("old",)},
+        database_host="db",
+        dumps=str(dumps),
+    )
+
+
+def test_a_dump_that_was_tampered_with_is_never_loaded(filled: Server, tmp_path: Path) -> None:
+    dump = DumpStoppedDatabases(id="s.d", **COMMON, directory=str(tmp_path / "s"), databases=NAMES)
+    assert filled.run(dump.apply()).returncode == 0
+    file = tmp_path / "s" / "nova.sql.gz"
+    text = gzip.decompress(file.read_bytes())
+    file.write_bytes(gzip.compress(text.replace(b"'old'", b"'new'")))
+    assert filled.run(dump.verify()).returncode != 0
+    done = filled.run(sync_step(tmp_path / "s").reset())
+    assert done.returncode != 0
+    assert "nova.sql.gz: FAILED" in done.stdout + done.stderr
+    assert filled.ask("select count(*) from nova.cells") == "5000"
+
+
 @pytest.mark.parametrize("by_table", [(), ("nova",)])
 def test_a_failed_migration_starts_again_from_the_dump(
     filled: Server, tmp_path: Path, by_table: tuple[str, ...]
@@ -233,17 +260,7 @@ def test_a_failed_migration_starts_again_from_the_dump(
     assert done.returncode == 0, done.stderr
     assert filled.run(dump.verify()).returncode == 0
     assert filled.run(same).returncode == 0
-    sync = SyncDatabase(
-        id="d.n.sync",
-        **{**COMMON, "host": "db"},
-        service="nova",
-        user="nobody",
-        commands=("true",),
-        databases=("nova",),
-        heads={"nova": ("old",)},
-        database_host="db",
-        dumps=str(tmp_path / "s"),
-    )
+    sync = sync_step(tmp_path / "s")
     assert filled.run(sync.is_done()).returncode == 0
     filled.ask("create table nova.half_done (id int); delete from nova.cells")
     filled.ask("update nova.alembic_version set version_num = 'x'")

@@ -1,5 +1,6 @@
 """Dumps that cannot be used, or would do what they must not: refused or neutralised, and said."""
 
+import gzip
 import os
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from skipstone.errors import InputError
 from skipstone.rehearsal.databases import LoadedDatabase
 from skipstone.rehearsal.server import PrivateServer
 from skipstone.rehearsal.standing import source_of
-from tests.database.dumping import dump, load
+from tests.database.dumping import HEAD, dump, load
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -25,6 +26,39 @@ def test_two_dumps_of_one_database(server: PrivateServer, dumps: Path) -> None:
     )
     with pytest.raises(InputError, match="two dumps hold the database glance"):
         load(server, dumps)
+
+
+def test_the_same_dump_twice_is_told_before_one_spoils_the_other(server: PrivateServer, dumps: Path) -> None:
+    rows = "INSERT INTO `images` VALUES (1);\n" * 2000
+    for name in ("a", "b"):
+        sql = "CREATE DATABASE `glance`;\nUSE `glance`;\nDROP TABLE IF EXISTS `images`;\n"
+        dump(dumps, name, f"{sql}CREATE TABLE `images` (id int);\n{rows}")
+    with pytest.raises(InputError, match="two dumps hold the database glance") as caught:
+        load(server, dumps)
+    places = {caught.value.where, caught.value.evidence}
+    assert places == {str(dumps / "a.sql"), str(dumps / "b.sql")}
+
+
+@pytest.mark.parametrize("form", ["sql", "sql.gz"])
+def test_a_dump_that_was_cut_off_in_a_statement(server: PrivateServer, dumps: Path, form: str) -> None:
+    text = (
+        f"{HEAD}CREATE TABLE `t` (a int);\nCREATE TABLE `u` (a int);\nINSERT INTO `u` VALUES (1),(2".encode()
+    )
+    whole = gzip.compress(text + os.urandom(5000).hex().encode())
+    (dumps / f"x.{form}").write_bytes(text if form == "sql" else whole[:-2000])
+    with pytest.raises(InputError, match=r"ends before its end") as caught:
+        load(server, dumps)
+    assert "x.u" in caught.value.evidence
+    assert "make it anew" in caught.value.remedy
+
+
+def test_a_character_set_that_this_server_does_not_know(server: PrivateServer, dumps: Path) -> None:
+    of_the_future = "CREATE DATABASE `glance` /*!40100 DEFAULT CHARACTER SET utf9 */;\nUSE `glance`;\n"
+    dump(dumps, "glance", f"{of_the_future}CREATE TABLE `images` (id int);\n")
+    with pytest.raises(InputError, match="database glance of this dump cannot be made") as caught:
+        load(server, dumps)
+    assert "Unknown character set: 'utf9'" in caught.value.evidence
+    assert "--server" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ CATALOG = load_catalog()
 BLOCKERS = {
     blocker.id: (service.name, blocker) for service in CATALOG.services for blocker in service.blockers
 }
+MENDED = [name for name, disease in DISEASES.items() if disease.mended]
 SHOWN_AFTERWARDS = [name for name, disease in DISEASES.items() if disease.after]
 
 
@@ -64,6 +65,23 @@ def test_a_disease_is_seen_and_health_is_not(server: PrivateServer, name: str) -
     assert patient.before == []
     patient.give(patient.disease.sick)
     assert patient.before == [patient.disease.rows]
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_can_be_mended_is_and_the_rest_still_offends(server: PrivateServer, name: str) -> None:
+    patient = Patient(server, name)
+    patient.give(patient.disease.healthy)
+    patient.give(patient.disease.sick)
+    mended, left = patient.guards.mend(patient.guards.before([patient.blocker]))
+    assert (mended.rows, mended.mended, mended.stops) == (patient.disease.mended, True, False)
+    assert (left.rows, left.mended, left.stops) == (patient.disease.rows - mended.rows, False, True)
+    assert patient.before == [left.rows]
+    assert patient.after == [], "mending does no damage"
+    assert list(patient.guards.mend([left])) == [left], "once more changes nothing"
+
+
+def test_only_what_can_be_mended_says_so() -> None:
+    assert {name for name, (_, blocker) in BLOCKERS.items() if blocker.mend} == set(MENDED)
 
 
 @pytest.mark.parametrize("name", SHOWN_AFTERWARDS)

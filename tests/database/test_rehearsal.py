@@ -158,6 +158,17 @@ def _served(directory: Path) -> bool:
     )
 
 
+def test_a_directory_with_a_long_name_is_none_for_a_socket(tmp_path: Path) -> None:
+    place = tmp_path / ("rehearsals-of-a-cloud-with-a-long-name-" * 3)
+    place.mkdir()
+    with PrivateServer(place) as server:
+        assert server.query("SELECT 1") == [("1",)]
+        assert server.directory.parent == place
+        door = server.socket.parent
+    assert not door.exists()
+    assert list(place.iterdir()) == []
+
+
 def test_nothing_can_be_reached_from_where_the_commands_run(server: PrivateServer) -> None:
     """Not even a listener of this machine; but the rehearsal's own server can."""
     connect = "import socket; socket.create_connection(('127.0.0.1', {}), timeout=3)"

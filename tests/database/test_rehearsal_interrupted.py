@@ -14,10 +14,11 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import sys
+import signal, sys
 from pathlib import Path
 from skipstone.rehearsal.rehearsal import Wish, rehearse
 from tests.database.test_rehearsal_stops import CATALOG, Pretended
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 wish = Wish(Path(sys.argv[1]), CATALOG.release("2025.1"), directory=Path(sys.argv[2]))
 rehearse(CATALOG, wish, lambda release: Pretended(release, "echo $$ > pid; exec sleep 3000"))
 """
@@ -35,8 +36,12 @@ def test_ctrl_c_ends_the_commands_and_the_server(tmp_path: Path) -> None:
     place.mkdir()
     (dumps / "heat.sql").write_text(DUMP)
     command = [sys.executable, "-c", PROGRAM, str(dumps), str(place)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        until(lambda: any(file.read_text() for file in place.glob("*/services/heat/pid")))
+    said = tmp_path / "said"
+    with said.open("w") as errors, subprocess.Popen(command, cwd=ROOT, stderr=errors) as process:
+        until(
+            lambda: process.poll() is not None or any(map(Path.read_text, place.glob("*/services/heat/pid")))
+        )
+        assert process.poll() is None, said.read_text()
         (file,) = place.glob("*/services/heat/pid")
         pids = [int(file.read_text()), int(next(place.glob("*/pid")).read_text())]
         assert all(map(alive, pids))

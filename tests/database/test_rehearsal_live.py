@@ -232,7 +232,13 @@ def test_a_reading_that_is_interrupted_leaves_nothing(
     """Neither here nor at the host; what a killed one leaves, the next one removes."""
     verb = ["rehearse", cloud / "plan.yaml", "-i", cloud / "inventory.yaml", "--directory", tmp_path]
     command = [str(Path(sys.executable).parent / "skipstone"), *map(str, verb), "--limit", "1"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # a test runner started in the background hands SIGINT on as ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as process:
         until(lambda: any(file.stat().st_size for file in tmp_path.glob("*/*.sql")) and dumping(production))
         process.send_signal(how)
         process.wait(timeout=60)

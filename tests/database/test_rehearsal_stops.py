@@ -23,6 +23,20 @@ ARRIVE = (
     "DROP TABLE heat_prod.migrate_version"
 )
 STAMP = ARRIVE.partition(";")[0]
+CHECK = """\
++--------------------------------------------+
+| Upgrade Check Results                      |
++--------------------------------------------+
+| Check: Policy File JSON to YAML Migration  |
+| Result: Success                            |
+| Details: None                              |
++--------------------------------------------+
+| Check: Stacks                              |
+| Result: Failure                            |
+| Details: Some stacks are                   |
+|   still in progress.                       |
++--------------------------------------------+
+"""
 SEEN = "env > seen; grep -h connection heat.conf >> seen; "
 
 
@@ -37,6 +51,8 @@ class Pretended:
         return self.release.services[service].version
 
     def command(self, service: str, argv: Sequence[str], *, directories: Sequence[Path] = ()) -> Program:
+        if argv[0] == f"{service}-status":
+            return Program(("sh", "-c", f"cat <<'END'\n{CHECK}END\nexit 2"), {"PATH": "/usr/bin:/bin"})
         assert argv[0] == f"{service}-manage"
         client = f"mariadb --no-defaults -u root -S {directories[1]}/s -e"
         return Program(
@@ -91,6 +107,18 @@ def test_a_service_arrives_where_its_heads_do(tried: Try) -> None:
         ("migrate_version", 1, None),
         ("stack", 2, 1),
     }
+
+
+def test_what_the_targets_own_check_says_is_told_and_forbids_nothing(tried: Try) -> None:
+    report = tried(f'$mariadb "{ARRIVE}"')
+    (check,) = report.checks
+    assert (check.command, check.code, check.outcome) == ("heat-status upgrade check", 2, "failure")
+    assert check.found == (("Stacks", "failure", "Some stacks are still in progress."),)
+    assert report.passed
+
+
+def test_a_service_that_has_not_arrived_is_not_checked(tried: Try) -> None:
+    assert tried("echo no; exit 3").checks == ()
 
 
 def test_a_command_that_fails_is_in_the_report_with_its_last_words(tried: Try) -> None:

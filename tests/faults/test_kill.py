@@ -11,7 +11,7 @@ import pytest
 from skipstone.run.journal import read_events, read_view
 from skipstone.run.state import Kind, RunState, StepState
 from tests.faults.toyrun import apply, here, prepare, start, toy_plan
-from tests.unit.run.toy import plan_of
+from tests.unit.run.toy import in_waves, plan_of
 
 POINTS = [
     *((Kind.RUN_STARTED, None), (Kind.RUN_FAILED, None), (Kind.RUN_RESUMED, None), (Kind.RUN_DONE, None)),
@@ -86,8 +86,30 @@ def test_killed_at_any_event_it_goes_on(
     }
 
 
+@pytest.mark.parametrize("kind", [Kind.INTENT, Kind.SUBMITTED, Kind.OUTCOME, Kind.VERIFIED])
+@pytest.mark.parametrize("step", ["c1.1", "c2.2"])
+def test_killed_in_a_wave_what_was_begun_comes_first_and_counts_as_down(
+    tmp_path: Path, kind: Kind, step: str
+) -> None:
+    script = f'echo "$0" >>{tmp_path}/log; sleep 0.05'
+    wave = in_waves(5, down=2)
+    steps = [here(one.id, *one.needs, script=script, group=one.group) for one in wave.steps()]
+    stage = wave.stages[0].model_copy(update={"steps": tuple(steps)})
+    prepare(tmp_path, wave.model_copy(update={"stages": (stage,)}))
+    assert apply(tmp_path, f"after-{kind}@{step}:kill") == -signal.SIGKILL
+    until_done(tmp_path)
+    assert set(jobs_run(tmp_path).values()) == {1}
+    down: set[str] = set()
+    for event in read_events(journal_of(tmp_path)):
+        if event.kind is Kind.INTENT and event.step:
+            down.add(event.step.partition(".")[0])
+        elif event.kind is Kind.VERIFIED and event.step and event.step.endswith(".2"):
+            down.remove(event.step.partition(".")[0])
+        assert len(down) <= 2
+
+
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -171,6 +171,21 @@ def test_an_upgrade_that_was_cut_off_comes_back(system: System, before: State) -
     assert State.of(system) == before
 
 
+@pytest.mark.usefixtures("before")
+def test_what_changes_after_it_was_kept_is_seen_before_anything_stops(system: System) -> None:
+    is_done = KEEP.is_done()
+    assert is_done
+    system.do(is_done)
+    system.say(f"dpkg --install {POCKETS}/second/haproxy*.deb")  # as unattended-upgrades does
+    assert system.run(f"sh -c {quote(is_done.script)}").returncode != 0
+    changed = State.of(system)
+    system.do(KEEP.apply())
+    system.do(is_done)
+    system.do(UPGRADE.apply())
+    system.do(UPGRADE.revert())
+    assert State.of(system) == changed
+
+
 def test_packages_that_were_kept_and_are_gone_are_no_way_back(system: System, before: State) -> None:
     kept = next((system.tree / DIRECTORY.lstrip("/") / "kept").glob("memcached*.deb"))
     kept.write_bytes(b"")

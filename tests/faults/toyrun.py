@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import dbos  # noqa: F401 - imported once, by the server that the processes are 
 
 from skipstone.cli.application import Application
 from skipstone.cli.main import main
+from skipstone.cli.measuring import Measurement
 from skipstone.cloud.command import OPERATOR
+from skipstone.cloud.model import Cloud
 from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.planfile import save_plan
 from skipstone.steps.registry import KINDS
@@ -21,6 +24,10 @@ PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
 KINDS["toy"] = Toy
+MEASURED = "measured"
+"""A file that says that the run has a recording, which the test writes."""
+CLOUD = "cloud.json"
+"""A file with a cloud that is probed, by real probes."""
 
 
 def here(name: str, *needs: str, script: str, **more: str) -> Toy:
@@ -102,6 +109,24 @@ def _run(verb: str, base: Path, fault: str, options: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["SKIPSTONE_FAULT"] = fault
     os.environ["SKIPSTONE_STATE_DIR"] = str(base / "state")
-    Application._rediscover = lambda _: None  # type: ignore[assignment,method-assign,return-value]
-    plan = [str(base / "plan.yaml"), "-i", str(base / "inventory.yaml"), "--no-measure"]
-    main([verb, *(plan if verb == "apply" else ()), "--yes", *options])
+    Application._rediscover = lambda _: _cloud(base)  # type: ignore[assignment,method-assign,return-value]
+    plan = [str(base / "plan.yaml"), "-i", str(base / "inventory.yaml")]
+    if (base / MEASURED).exists():
+        _record_nothing()
+    elif not (base / CLOUD).exists():
+        plan.append("--no-measure")
+    said = (*plan, "--yes") if verb == "apply" else () if verb == "status" else ("--yes",)
+    main([verb, *said, *options])
+
+
+def _cloud(base: Path) -> Cloud | None:
+    """Return the cloud that is probed, where the test has one."""
+    path = base / CLOUD
+    return Cloud.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def _record_nothing() -> None:
+    """Leave the recording to the test: there is no cloud that could be probed."""
+    Measurement.probing = lambda *_: nullcontext()  # type: ignore[assignment,method-assign]
+    Measurement.look = lambda *_: None  # type: ignore[method-assign]
+    Measurement.report = lambda *_: ()  # type: ignore[assignment,method-assign]

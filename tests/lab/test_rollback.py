@@ -18,6 +18,9 @@ from tests.lab.labcloud import LabCloud
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
+BEGUN = ("--approve", "begin", "--approve", "configuration")
+"""Of ``apply``: the gates that come before anything is done to the cloud."""
+
 
 def state(lab: LabCloud) -> dict[str, Any]:
     """Return how the latest run stands; a run that has not begun is not there yet."""
@@ -60,7 +63,7 @@ def test_a_control_plane_with_migrated_databases_comes_back_as_it_was(
     lab.skipstone("verify", "-i", inventory, "--save", before)
     boots = lab.boot_ids()
 
-    until_stopped = ("apply", plan, "-i", inventory, "--fresh", "--approve", "begin", "--until", "stop")
+    until_stopped = ("apply", plan, "-i", inventory, "--fresh", *BEGUN, "--until", "stop")
     with lab.started(*until_stopped) as applying:
         gate = wait_at(lab, applying, "outage")
         assert any(line.startswith("done: prepare") for line in gate["basis"])
@@ -83,7 +86,7 @@ def test_a_control_plane_with_migrated_databases_comes_back_as_it_was(
 
     refused = lab.skipstone("resume", codes={2})
     assert "nothing is left to do" in refused.stderr
-    lab.skipstone("apply", plan, "-i", inventory, "--approve", "begin", "--until", "backup")
+    lab.skipstone("apply", plan, "-i", inventory, *BEGUN, "--until", "backup")
     dumped = lab.skipstone("log", "--step", "backup.databases", "--json").stdout
     assert '"intent"' in dumped, "the backup of the run before is not taken for this one's"
     lab.skipstone("abort", "--reason", "the test is over")

@@ -202,6 +202,23 @@ def test_the_report_agrees_with_an_independent_ping(upgraded: dict[str, Any]) ->
 
 
 @pytest.mark.usefixtures("upgraded")
+def test_the_operators_policy_goes_along(fresh_lab: LabCloud) -> None:
+    """The lab's policy.json (``written``) has a rule by an old name; Debian's new package removes it."""
+    policy = fresh_lab.on("ctl1", "cat /etc/nova/policy.yaml")
+    assert '"os_compute_api:os-hypervisors:list": "role:admin or role:cloud-operator"' in policy
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_no_service_reads_an_option_by_an_older_name(fresh_lab: LabCloud) -> None:
+    """What services say since their packages are new; the lab's files had such names (``aged``)."""
+    for host in ("ctl1", "cmp1", "cmp2"):
+        since = fresh_lab.on(host, "date -d @$(stat -c %Y /var/lib/skipstone/*/apt/installed) '+%F %T'")
+        new = f"awk -v since='{since}' '/^20/ && $1 \" \" $2 > since' /var/log/*/*.log"
+        assert fresh_lab.on(host, f"{new} | wc -l") != "0"
+        assert fresh_lab.on(host, f"{new} | grep -E 'Deprecated: Option .* Use option' || true") == ""
+
+
+@pytest.mark.usefixtures("upgraded")
 def test_no_workaround_and_no_block_is_left(fresh_lab: LabCloud) -> None:
     for host in ("ctl1", "cmp1", "cmp2"):
         assert fresh_lab.on(host, "ls /etc/nova/nova.conf.d 2>/dev/null || true") == ""

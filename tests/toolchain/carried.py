@@ -116,7 +116,7 @@ def _trouble(service: ServiceReport) -> str:
     """Return why a service did not arrive."""
     last = service.stops[-1]
     if last.ended in (Ended.GUARDED, Ended.DAMAGED):
-        why = "; ".join(f"{trouble.check}: {trouble.rows} rows" for trouble in last.troubles)
+        why = "; ".join(f"{trouble.check}: {trouble.rows} rows" for trouble in last.left)
     elif last.ended is Ended.OTHER_HEADS:
         why = f"heads {last.heads}, expected {last.wanted}"
     else:

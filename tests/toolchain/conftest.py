@@ -1,4 +1,4 @@
-"""Which releases are built and which pairs carried: two and one, or those of ``--releases``, ``--routes``."""
+"""Which releases are built and which pairs carried: two and two, or those of ``--releases``, ``--routes``."""
 
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ NAMED = (
     "victoria-2026.1",
     "victoria-2026.2",
     "train-2025.1",
+    "queens-2024.1",
     "stein-victoria",
     "stein-2026.2",
     "rocky-victoria",
@@ -21,7 +22,7 @@ NAMED = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--releases", default="zed,2025.1", help="releases to build and sync, or all")
-    parser.addoption("--routes", default="zed-2025.1", help="pairs to carry, or all")
+    parser.addoption("--routes", default="victoria-2026.2,stein-victoria", help="pairs to carry, or all")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

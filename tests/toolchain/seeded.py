@@ -21,6 +21,8 @@ CELLS = {"cell1": "nova", "cell2": "nova_cell2"}
 KEYS = """
 [fernet_tokens]
 key_repository = {0}/fernet
+[fernet_receipts]
+key_repository = {0}/fernet
 """
 PREPARED = (
     "keystone-manage {config} fernet_setup {owner}",

@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from skipstone.catalog import load_catalog
+from skipstone.rehearsal import purging
 from skipstone.rehearsal.identity import write_keys
 from skipstone.rehearsal.rehearsal import Wish, rehearse
 from skipstone.rehearsal.report import ApiReport, RehearsalReport
@@ -98,16 +99,17 @@ def bootstrap(synced: Synced, url: str) -> None:
 
 
 def fill(server: MariaDb, address: str) -> None:
-    """Add an image that lies at an address, and one that was deleted."""
-    image, now = uuid4(), "'2022-10-05'"
+    """Add an image that lies at an address, and one that was deleted, long ago, with where it lay."""
+    image, gone, now = uuid4(), uuid4(), "'2022-10-05'"
     server.rows(
         "INSERT INTO images (id, name, size, status, visibility, owner, disk_format, container_format,"
         " min_disk, min_ram, protected, os_hidden, created_at, deleted)"
         f" VALUES ('{image}', 'Bild äöü', 42, 'active',"
-        f" 'private', 'somebody', 'raw', 'bare', 0, 0, 0, 0, {now}, 0), ('{uuid4()}', 'gone', 1, 'deleted',"
+        f" 'private', 'somebody', 'raw', 'bare', 0, 0, 0, 0, {now}, 0), ('{gone}', 'gone', 1, 'deleted',"
         f" 'private', 'somebody', 'raw', 'bare', 0, 0, 0, 0, {now}, 1);"
-        f"INSERT INTO image_locations (image_id, value, meta_data, status, created_at, deleted)"
-        f" VALUES ('{image}', 'http://{address}/image', '{{}}', 'active', {now}, 0)",
+        f"INSERT INTO image_locations (image_id, value, meta_data, status, created_at, deleted, deleted_at)"
+        f" VALUES ('{image}', 'http://{address}/image', '{{}}', 'active', {now}, 0, NULL),"
+        f" ('{gone}', 'http://{address}/gone', '{{}}', 'deleted', {now}, 1, {now})",
         "glance",
     )
 
@@ -149,3 +151,19 @@ def test_the_new_apis_answer_what_the_old_databases_held_and_reach_nothing(
     assert compared(report, "glance") == {"images": 1}, "the deleted one is not expected"
     assert list(tmp_path.iterdir()) == [], "something is left"
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, stdout=subprocess.PIPE).returncode == 1
+
+
+def test_what_purging_deleted_rows_first_would_save_is_measured(dumps: Path, tmp_path: Path) -> None:
+    plain, purged = (
+        rehearse(
+            CATALOG,
+            Wish(dumps=dumps, target=NEW, directory=tmp_path, apis=False, purge=purge),
+            lambda release: build(release, load_settings()),
+        )
+        for purge in (False, True)
+    )
+    keystone, glance = purging.compared(plain, purged)
+    assert (keystone.service, keystone.failed, keystone.rows) == ("keystone", "", 0)
+    assert (glance.service, glance.failed) == ("glance", "")
+    assert glance.rows == 1, "a location; images stay, on purpose"
+    assert 0 < glance.with_it < purged.migration_seconds

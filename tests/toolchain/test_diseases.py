@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from skipstone.catalog import load_catalog
+from skipstone.catalog.service import Purpose
 from skipstone.rehearsal.server import PrivateServer
 from tests.toolchain.ward import Ward
 
@@ -50,6 +51,30 @@ def test_cinder_breaks_on_volumes_without_use_quota(server: PrivateServer) -> No
     assert done.returncode != 0
     assert "use_quota" in done.stdout + done.stderr
     assert not TARGET.services["cinder"].schema_.is_head("cinder", ward.heads()), "half-way"
+
+
+def test_cinder_breaks_on_deleted_rows_without_use_quota_until_they_are_mended(server: PrivateServer) -> None:
+    """Zed's converters pass over deleted rows, and say that nothing is left to do."""
+    ward = Ward(server, "cinder")
+    assert ward.sync("zed").returncode == 0
+    ward.query(
+        "INSERT INTO volume_types (id, name) VALUES ('t', 't');"
+        "INSERT INTO volumes (id, volume_type_id, use_quota, deleted) VALUES"
+        " ('kept', 't', NULL, 0), ('gone', 't', NULL, 1);"
+        "INSERT INTO snapshots (id, volume_id, volume_type_id, use_quota, deleted) VALUES"
+        " ('gone', 'kept', 't', NULL, 1)"
+    )
+    (convert,) = ward.lines("zed", Purpose.ONLINE_DATA_MIGRATIONS)
+    assert ward.run("zed", convert).returncode == 0
+    assert ward.found("cinder-null-use-quota") == (2, 0), "the deleted ones"
+    done = ward.sync("2025.1")
+    assert done.returncode != 0
+    assert "use_quota" in done.stdout + done.stderr
+
+    assert ward.mend("cinder-null-use-quota") == 0
+    assert ward.sync("2025.1").returncode == 0
+    assert TARGET.services["cinder"].schema_.is_head("cinder", ward.heads())
+    assert ward.query("SELECT deleted, use_quota FROM volumes ORDER BY id") == [("1", "1"), ("0", "1")]
 
 
 def test_neutron_breaks_on_two_networks_for_the_ha_routers_of_a_project(server: PrivateServer) -> None:

@@ -4,6 +4,7 @@
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ RECORDS = Path("out/routes.jsonl")
 def record(pair: str, **more: Any) -> None:
     RECORDS.parent.mkdir(exist_ok=True)
     with RECORDS.open("a") as file:
-        file.write(json.dumps({"pair": pair.split("-"), **more}) + "\n")
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        file.write(json.dumps({"pair": pair.split("-"), "date": today, **more}) + "\n")
 
 
 def outcome(carried: Carried) -> dict[str, Any]:

@@ -32,9 +32,9 @@ class Ward:
             f"CREATE DATABASE {self.name} CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci"
         )
 
-    def lines(self, release: str) -> list[tuple[str, ...]]:
-        """Return the command lines that carry the schema to a release."""
-        found = self.service.invocations(Purpose.SYNC, load_catalog().release(release))
+    def lines(self, release: str, purpose: Purpose = Purpose.SYNC) -> list[tuple[str, ...]]:
+        """Return the command lines of a release for a purpose."""
+        found = self.service.invocations(purpose, load_catalog().release(release))
         return [line.argv([str(self.configuration)]) for line in found]
 
     def run(self, release: str, line: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -67,6 +67,12 @@ class Ward:
         asked = [one for one in self.service.blockers if one.id == blocker]
         before, after = self.guards.before(asked), self.guards.after(asked)
         return sum(trouble.rows for trouble in before), sum(trouble.rows for trouble in after)
+
+    def mend(self, blocker: str) -> int:
+        """Mend what a blocker's guard finds; return the rows that still offend."""
+        asked = [one for one in self.service.blockers if one.id == blocker]
+        left = self.guards.mend(self.guards.before(asked))
+        return sum(trouble.rows for trouble in left if not trouble.mended)
 
     def query(self, statement: str) -> list[tuple[str, ...]]:
         """Ask the service's database."""

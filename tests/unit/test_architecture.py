@@ -15,17 +15,24 @@ ALLOWED: dict[str, set[str]] = {
     "cloud": {"catalog"},
     "toolchain": {"catalog"},
     "convert": {"catalog"},
+    "validation": {"catalog", "cloud", "convert", "toolchain"},
+    "notes": {"catalog", "cloud", "convert"},
     "checks": {"catalog", "cloud"},
     "steps": {"catalog", "cloud"},
-    "plan": {"catalog", "cloud", "checks", "steps", "rehearsal"},
+    "plan": {"catalog", "cloud", "checks", "steps", "rehearsal", "convert"},
     "run": {"catalog", "cloud", "checks", "steps", "plan"},
     "impact": {"catalog", "cloud", "checks", "steps", "plan", "run"},
     "rehearsal": {"catalog", "cloud", "steps", "toolchain"},
-    "views": {"catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal", "convert"},
+    "views": {
+        *("catalog", "cloud", "checks", "steps", "plan", "run", "impact", "rehearsal", "convert", "notes"),
+        "drain",
+    },
+    "drain": {"catalog", "cloud"},
+    "reinstall": {"catalog", "cloud", "drain"},
     "lab": set(),
     "cli": {
         *("catalog", "cloud", "checks", "steps", "plan", "run", "impact", "views", "lab"),
-        *("toolchain", "rehearsal", "convert"),
+        *("toolchain", "rehearsal", "convert", "notes", "drain", "reinstall", "validation"),
     },
 }
 FREE = {"errors", "settings", "apart", "archives", "__version__"}

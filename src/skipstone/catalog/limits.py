@@ -116,7 +116,7 @@ def conditions(service: Service, source: Release, target: Release) -> Iterator[C
             blocker=blocker.id,
             effect=blocker.effect,
             condition=blocker.condition,
-            remedy=blocker.remedy,
+            remedy=blocker.advice,
             made_with=target if able.since and source < able.since else source,
             evidence=blocker.evidence,
         )

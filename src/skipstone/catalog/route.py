@@ -23,7 +23,7 @@ from skipstone.catalog.limits import (
     tolerance,
 )
 from skipstone.catalog.release import Release, ReleaseRef
-from skipstone.catalog.service import Service
+from skipstone.catalog.service import Moment, Recipe, Service
 from skipstone.errors import InputError, UnknownRelease
 
 
@@ -50,18 +50,36 @@ class ServiceRoute(Entry):
     releases: tuple[ReleaseRef, ...]
 
 
+class DueRecipe(Entry):
+    """What the databases of the source need once on the way: with the code of ``made_with``.
+
+    An ``alternative`` is a way around a stop, which the route does not take.
+    """
+
+    service: str
+    recipe: str
+    title: str
+    made_with: ReleaseRef
+    alternative: bool
+    commands: tuple[str, ...]
+    note: str
+    evidence: str
+
+
 class Route(Entry):
     """The hops from one release to another, for a cloud that runs these services.
 
     ``hops`` are permitted for all services together; ``by_service`` are each one's own, through the same
-    stops. ``supported`` is upstream's chain. ``tolerance`` is that of the target's control plane for
-    computes of the source; None where nova is not among the services.
+    stops. ``recipes`` are what data as old as the source's need once. ``supported`` is upstream's chain.
+    ``tolerance`` is that of the target's control plane for computes of the source; None where nova is not
+    among the services.
     """
 
     source: ReleaseRef
     target: ReleaseRef
     hops: tuple[Hop, ...]
     by_service: tuple[ServiceRoute, ...]
+    recipes: tuple[DueRecipe, ...]
     supported: tuple[ReleaseRef, ...]
     tolerance: Tolerance | None
 
@@ -129,9 +147,32 @@ def find_route(
         target=target,
         hops=tuple(_hops(catalog, chosen, joint, own, asked=every_release)),
         by_service=tuple(ServiceRoute(service=name, releases=chain) for name, chain in own.items()),
+        recipes=tuple(due for service in chosen for due in _recipes(service, own[service.name])),
         supported=supported or (),
         tolerance=tolerance(catalog, target, source) if with_nova else None,
     )
+
+
+def _recipes(service: Service, chain: Sequence[Release]) -> Iterator[DueRecipe]:
+    for recipe in service.recipes:
+        if recipe.lies_between(chain[0], chain[-1]):
+            able = recipe.made_with
+            yield DueRecipe(
+                service=service.name,
+                recipe=recipe.id,
+                title=recipe.title,
+                made_with=_made_with(recipe, chain) or able.since or chain[-1],
+                alternative=recipe.moment is Moment.ALTERNATIVE,
+                commands=tuple(line.run.replace(" {config}", "") for line in recipe.commands),
+                note=recipe.note,
+                evidence=recipe.evidence,
+            )
+
+
+def _made_with(recipe: Recipe, chain: Sequence[Release]) -> Release | None:
+    """Return the first release of a service's chain whose code can do it; a sync is none of the source's."""
+    places = chain[1:] if recipe.moment is Moment.BEFORE_SYNC else chain
+    return next((release for release in places if recipe.made_with.covers(release)), None)
 
 
 def _joint(catalog: Catalog, services: Sequence[Service], releases: Sequence[Release]) -> tuple[Release, ...]:

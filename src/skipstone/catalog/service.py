@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from skipstone.catalog.entry import Entry
-from skipstone.catalog.release import Release, Span
+from skipstone.catalog.release import Release, ReleaseRef, Span
 from skipstone.catalog.serving import Change, Resource, Serving
 
 
@@ -87,8 +87,10 @@ class Purpose(StrEnum):
     SCHEMA_CHECK = "schema-check"
     SCHEMA_VERSION = "schema-version"
     STATUS_CHECK = "status-check"
+    AUDIT = "audit"
     PURGE = "purge"
     AFTER_START = "after-start"
+    RECIPE = "recipe"
 
 
 class Invocation(Span):
@@ -96,11 +98,13 @@ class Invocation(Span):
 
     ``{config}`` stands for the ``--config-file`` arguments. ``exits`` gives the meaning of exit codes; one
     that is not listed is an error. ``may_repeat`` says that running it again after success does nothing.
+    ``beyond`` are what a status check asks that copies of databases cannot answer.
     """
 
     run: str
     exits: dict[int, Outcome] = Field(default_factory=lambda: {0: Outcome.DONE})
     may_repeat: bool = True
+    beyond: tuple[str, ...] = ()
     note: str = ""
     evidence: str
 
@@ -149,6 +153,7 @@ class Blocker(Entry):
     ``satisfied_in`` are the releases whose code can meet it (``remedy``), after a full sync to that release.
     ``query`` counts the offending rows of ``database``, and of every other one with its schema;
     ``{nova_api}`` in it stands for the name of that database of the service. None where no query is known.
+    ``mend`` is SQL that makes right what the ``remedy`` leaves behind; it changes nothing that users see.
     ``after`` counts the rows that show damage once it is done. ``script`` is the migration that asks, where
     there is one.
     """
@@ -162,9 +167,60 @@ class Blocker(Entry):
     condition: str
     remedy: str
     query: str | None = None
+    mend: str | None = None
     after: str | None = None
     note: str = ""
     evidence: str
+
+    @property
+    def advice(self) -> str:
+        """What an operator does about it: the remedy, then the mend."""
+        return f"{self.remedy}; then, in {self.database}: {self.mend}" if self.mend else self.remedy
+
+
+class Moment(StrEnum):
+    """When a recipe is carried out at its release; an alternative is told, and left to a person."""
+
+    BEFORE_SYNC = "before-sync"
+    AFTER_SYNC = "after-sync"
+    ALTERNATIVE = "alternative"
+
+
+class TakenTables(Entry):
+    """Tables that a recipe copies, with their rows, out of another database of the cloud.
+
+    There is something to take where ``database`` (the catalog's name) has the table ``known_by``, with rows.
+    ``since`` is the first release whose database has them as the commands expect them.
+    """
+
+    database: str
+    since: ReleaseRef
+    known_by: str
+    tables: tuple[str, ...]
+
+
+class Recipe(Entry):
+    """An old fork in the road: what databases need once, beside the commands of every release.
+
+    ``source`` are the releases whose databases may need it, ``made_with`` those whose code can do it, at the
+    service's first stop among them. One that ``takes`` tables is for a cloud without a database of the
+    service.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")]
+    title: str
+    source: Span
+    made_with: Span
+    moment: Moment
+    takes: TakenTables | None = None
+    commands: tuple[Invocation, ...]
+    note: str = ""
+    evidence: str
+
+    def lies_between(self, source: Release, target: Release) -> bool:
+        """Say whether it is for databases of the source that are on their way to the target."""
+        since = self.made_with.since
+        return self.source.covers(source) and (since is None or since <= target)
 
 
 class ApiDocument(Entry):
@@ -241,7 +297,10 @@ class Service(Entry):
 
     ``order`` is the place among services when they are upgraded and started. ``types`` are keystone's words
     for its endpoints. ``sources`` are Debian's source packages. ``user`` runs the service's commands.
-    ``serving``, ``resources`` and ``changes`` are what a rehearsal asks its API, and what may differ.
+    ``config_files`` are read by all its daemons and commands, each with what is in its ``.d`` directory;
+    ``daemon_files`` (globs) by single daemons on top of these.
+    ``recipes`` are what old databases need once. ``serving``, ``resources`` and ``changes`` are what a
+    rehearsal asks its API, and what may differ.
     """
 
     name: str
@@ -253,6 +312,7 @@ class Service(Entry):
     user: str
     config_dirs: tuple[str, ...]
     config_files: tuple[str, ...]
+    daemon_files: tuple[str, ...] = ()
     databases: tuple[ServiceDatabase, ...]
     daemons: tuple[Daemon, ...]
     daemons_evidence: str
@@ -260,6 +320,7 @@ class Service(Entry):
     commands: dict[Purpose, tuple[Invocation, ...]]
     skew: Skew | None = None
     blockers: tuple[Blocker, ...] = ()
+    recipes: tuple[Recipe, ...] = ()
     checks: ManualChecks = ManualChecks()
     serving: Serving | None = None
     resources: tuple[Resource, ...] = ()

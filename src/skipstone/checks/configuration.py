@@ -3,6 +3,7 @@
 import configparser
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from skipstone.checks.check import Check, Upgrade
@@ -16,6 +17,7 @@ Options = Mapping[str, Mapping[str, str]]
 TRUE = frozenset({"true", "1", "yes", "on"})
 
 
+@lru_cache(maxsize=1024)  # thousands of computes have the same files
 def read_options(text: str) -> Options | None:
     """Return the options of an oslo.config file, or None where it is not one.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import lru_cache
 
 from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding, Severity
@@ -118,8 +119,9 @@ class ConffilesWillBeKept(Check):
     """No changed configuration file meets a new version from a package.
 
     dpkg would ask; the plan answers for all: ours is kept, the package's lies beside it as ``.dpkg-dist``.
-    This says so beforehand, because what a new default would have brought is then missing.
-    Source: dpkg(1), --force-confold. May go: when configuration is converted by the plan.
+    This says so beforehand, because what a new default would have brought is then missing. The services' own
+    options are converted by the plan; policies, pipelines (``paste``) and what is not OpenStack's are not.
+    Source: dpkg(1), --force-confold. May go: when the plan merges what packages ship.
     """
 
     id = "conffiles-kept"
@@ -137,7 +139,7 @@ class ConffilesWillBeKept(Check):
                 yield Finding(
                     id=self.id,
                     severity=Severity.INFO,
-                    title="configuration files stay as they are; new versions are put beside them",
+                    title="no package's configuration file replaces ours; new versions are put beside them",
                     where=host.name,
                     evidence=f"{len(files)} files of the services: {listed(files, 4)}",
                     remedy="afterwards compare with the *.dpkg-dist and *.ucf-dist files beside them",
@@ -167,5 +169,6 @@ class NoConffileAwaitsMerge(Check):
                 )
 
 
+@lru_cache(maxsize=4096)
 def _is_leftover(path: str) -> bool:
     return any(fnmatch(path, pattern) for pattern in LEFTOVERS)

@@ -111,7 +111,7 @@ class _Conditions(Check):
                 title,
                 where=blocker.database,
                 evidence=f"{evidence}, left over from an earlier upgrade",
-                remedy=blocker.remedy,
+                remedy=blocker.advice,
             )
 
 

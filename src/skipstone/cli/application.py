@@ -5,28 +5,32 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from skipstone.errors import ExitCode, InputError, RollbackRefused, RunStopped
+from skipstone.run.budget import Allowance
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from rich.console import Console
 
+    from skipstone.cli.measuring import Measurement
     from skipstone.cloud.command import Transport
     from skipstone.cloud.inventory import Inventory
     from skipstone.cloud.model import Cloud
     from skipstone.plan.plan import Plan
+    from skipstone.run.budget import Budget
     from skipstone.run.directory import RunDirectory
-    from skipstone.run.gatekeeper import Consent, Figures
+    from skipstone.run.gatekeeper import Consent
     from skipstone.run.lock import Lease
     from skipstone.run.runner import Runner
     from skipstone.run.runview import RunView
     from skipstone.settings import Settings
+    from skipstone.views.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,21 @@ class Options:
     until: str | None = None
     fresh: bool = False
     measure: bool = True
+    tcp_port: int | None = None
+    allowance: Allowance = Allowance()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
 class Sitting:
-    """What one process's work on a run stands on: the cloud's lock, and what was approved beforehand."""
+    """What one process's work on a run stands on.
+
+    The cloud's lock, what was approved beforehand, the budgets in force, and what measures, if anything does.
+    """
 
     lease: "Lease"
     consent: "Consent"
+    budgets: "tuple[Budget, ...]" = ()
+    measurement: "Measurement | None" = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +81,11 @@ class Application:
 
     def run(self) -> "RunView":
         """Carry the plan out and return where the run then stands; raise what stops it before it begins."""
+        from skipstone.cloud.inventory import expect_hooks
         from skipstone.run.directory import Origin, run_of
         from skipstone.run.lock import hold_cloud
 
+        expect_hooks(self.inventory)
         self._check_input()
         directory = run_of(self.settings.runs, self.plan, fresh=self.options.fresh)
         self._show(directory)
@@ -83,7 +96,24 @@ class Application:
             with self._telling(directory, lease):
                 if directory.begun and directory.view().state.over:
                     return directory.view()  # only the telling was left
-                return self._measured(directory, cloud, Sitting(lease, consent))
+                budgets = self._budgets(directory)
+                return self._measured(directory, cloud, Sitting(lease, consent, budgets))
+
+    def _budgets(self, directory: "RunDirectory") -> "tuple[Budget, ...]":
+        """Return the budgets in force; raise InputError where one is broken, or none would be measured."""
+        from skipstone.run.runview import RunView
+
+        view = directory.view() if directory.begun else RunView()
+        if not view.budgets and self.options.allowance == Allowance():
+            return ()
+        from skipstone.cli.guarding import expect_budgets, too_small
+
+        if not self.options.measure and self.options.allowance.budgets:
+            raise InputError("a budget needs the probes, which --no-measure leaves out; nothing was begun")
+        budgets = expect_budgets(directory, view, self.options.allowance)
+        for line in too_small(self.plan, budgets):
+            self.console.print(f"[yellow]{line}[/]", soft_wrap=True)
+        return budgets
 
     @contextmanager
     def _telling(self, directory: "RunDirectory", lease: "Lease") -> "Iterator[None]":
@@ -116,17 +146,19 @@ class Application:
         if view.state is RunState.DONE and any(step.holds() for step in self.plan.steps()):
             self.console.print("it can be undone (`skipstone rollback`) until `skipstone checkpoints --drop`")
         if view.state is RunState.FAILED:
-            step = view.failed[0]
+            step, *others = view.failed
+            also = [f"failed too: {other.id} on {other.host}: {other.error}" for other in others]
             raise RunStopped(
                 f"{step.error}; {len(view.remaining)} of {sum(1 for _ in view.steps())} steps remain",
                 where=f"{step.host}: {step.id}",
-                evidence=step.evidence,
+                evidence="\n".join([step.evidence, *also]),
                 remedy="\n".join([step.remedy, *self._choices(view.run, step.id)]),
             )
         if view.state is RunState.STOPPED and (self.options.until is None or view.refusing_gate):
             raise RunStopped(
                 f"the run has stopped: {view.reason}; {len(view.remaining)} steps remain",
-                remedy="skipstone resume goes on where it stopped",
+                evidence="\n".join(f"budget {one.name}: {one.figures}" for one in view.exceeded),
+                remedy=_how_to_go_on(view),
             )
 
     def _choices(self, run: str, failed: str) -> list[str]:
@@ -159,7 +191,7 @@ class Application:
 
     def _show(self, directory: "RunDirectory") -> None:
         from skipstone.plan.plan import ALWAYS_A_WAY_BACK
-        from skipstone.views.duration import duration
+        from skipstone.views.measure import duration
         from skipstone.views.progress import run_picture
 
         if directory.begun:
@@ -219,16 +251,17 @@ class Application:
     def _measured(self, directory: "RunDirectory", cloud: "Cloud | None", sitting: "Sitting") -> "RunView":
         """Carry out, measured from outside unless that is not wanted; report what was measured."""
         from skipstone.cli.measuring import Measurement
-        from skipstone.run.gatekeeper import no_figures
         from skipstone.run.state import RunState
 
         if not self.options.measure:
-            return asyncio.run(self._carry_out(directory, sitting, no_figures))
-        measurement = Measurement(directory, self.inventory, self.console)
+            return asyncio.run(self._carry_out(directory, sitting))
+        measurement = Measurement(
+            directory, self.inventory, self.console, sitting.budgets, self.options.tcp_port
+        )
         with measurement.probing(cloud):
-            view = asyncio.run(self._carry_out(directory, sitting, measurement.figures))
+            view = asyncio.run(self._carry_out(directory, replace(sitting, measurement=measurement)))
         if view.state is RunState.DONE:
-            measurement.look("after.json")
+            measurement.look_after(_discovered)
         for path in measurement.report():
             self.console.print(f"written: {path}", soft_wrap=True)
         return view
@@ -243,13 +276,12 @@ class Application:
 
         return shared(own, database, self.plan.cloud, APPLICATION_VERSION)
 
-    async def _carry_out(
-        self, directory: "RunDirectory", sitting: "Sitting", figures: "Figures"
-    ) -> "RunView":
+    async def _carry_out(self, directory: "RunDirectory", sitting: "Sitting") -> "RunView":
         from skipstone.cli.answering import answered_from
         from skipstone.cloud.masking import Secrets
         from skipstone.cloud.transport import open_transport
         from skipstone.run.engine import open_engine, sqlite_url
+        from skipstone.run.gatekeeper import no_figures
         from skipstone.run.journal import Journal
         from skipstone.run.runner import Runner
         from skipstone.views.progress import shown_progress
@@ -274,16 +306,31 @@ class Application:
                     token=sitting.lease.token,
                     steps_at_once=self.settings.steps_at_once,
                     consent=sitting.consent,
-                    figures=figures,
+                    allowance=self.options.allowance,
+                    figures=sitting.measurement.figures if sitting.measurement else no_figures,
                 )
-                journal.listeners.append(stack.enter_context(shown_progress(self.console)).hear)
+                progress = stack.enter_context(shown_progress(self.console))
+                journal.listeners.append(progress.hear)
                 stack.enter_context(_stopped_by_signals(runner))
                 if sys.stdin.isatty():
                     stack.enter_context(answered_from(sys.stdin.fileno(), directory, journal))
                 try:
-                    return await runner.run(until=self.options.until)
+                    async with _guarded(directory, sitting, runner, progress):
+                        return await runner.run(until=self.options.until)
                 except asyncio.CancelledError:
                     raise _left(journal.view) from None
+
+
+def _guarded(
+    directory: "RunDirectory", sitting: Sitting, runner: "Runner", progress: "Progress"
+) -> "AbstractAsyncContextManager[None]":
+    """Return what watches the recording meanwhile, where anything is measured."""
+    if sitting.measurement is None:
+        return nullcontext()
+    from skipstone.cli.guarding import Guard
+
+    guard = Guard.of(directory, sitting.measurement.restart)
+    return guard.watching(runner, sitting.budgets, progress.feel)
 
 
 def _discovered(inventory: "Inventory") -> "Cloud":
@@ -315,6 +362,17 @@ def _stopped_by_signals(runner: "Runner") -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+def _how_to_go_on(view: "RunView") -> str:
+    if not view.exceeded:
+        return "skipstone resume goes on where it stopped"
+    name = view.exceeded[0].name
+    return (
+        f"skipstone resume --budget {name}=VALUE raises it,"
+        f" skipstone resume --accept-budget {name} --reason TEXT goes on without it;"
+        " skipstone rollback undoes what was done"
+    )
 
 
 def _left(view: "RunView") -> RunStopped:

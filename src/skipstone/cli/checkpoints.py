@@ -110,6 +110,8 @@ def _list(runs: "list[RunDirectory]", *, as_json: bool) -> None:
 
 
 def _lines(kept: "Kept") -> list[str]:
+    from skipstone.views.measure import megabytes
+
     snapshots = [
         f"{one.host:<12}{one.provider:<10}{one.taken:%Y-%m-%d %H:%M} UTC, before {one.stage}"
         f"{'' if one.whole else '; not whole: nothing can come back from it'}"
@@ -117,7 +119,7 @@ def _lines(kept: "Kept") -> list[str]:
     ]
     backups = [
         f"{one.host:<12}{'backups':<10}"
-        f"{'size not known' if one.size is None else f'{one.size / 2**20:.0f} MiB'}, {one.directories[0]}"
+        f"{'size not known' if one.size is None else megabytes(one.size)}, {one.directories[0]}"
         for one in kept.backups
     ]
     return [*snapshots, *backups]

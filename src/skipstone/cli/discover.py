@@ -58,9 +58,10 @@ def discover(inventory_file: Path, output: Path, *, as_json: bool) -> int:
     from skipstone.catalog import load_catalog
     from skipstone.cloud.cloudfile import save_cloud
     from skipstone.cloud.discover import discover as ask_everything
-    from skipstone.cloud.inventory import load_inventory
+    from skipstone.cloud.inventory import expect_hooks, load_inventory
 
     inventory = load_inventory(inventory_file)
+    expect_hooks(inventory)
     with _progress() as on_progress:
         cloud = asyncio.run(ask_everything(inventory, load_catalog(), on_progress))
     save_cloud(cloud, output)

@@ -44,7 +44,7 @@ def _lab() -> "Lab":
 
 @lab.command()
 @click.option("--release", default="zed", show_default=True, help="OpenStack release to run.")
-@click.option("--topology", default="small", show_default=True, help="Which hosts.")
+@click.option("--topology", default="small", show_default=True, help="Which hosts: small or wide.")
 @click.option("--without", default="", metavar="PROJECTS", help="Leave out projects: cinder,heat.")
 @AS_JSON
 def up(release: str, topology: str, without: str, *, as_json: bool) -> None:
@@ -119,6 +119,22 @@ def restore(name: str, *, as_json: bool) -> None:
     with _working() as work:
         status = work.restore(name)
     _show(status, as_json=as_json)
+
+
+@lab.command()
+@click.argument("host")
+@click.argument("debian")
+def reinstall(host: str, debian: str) -> None:
+    """Put a fresh Debian on HOST, by its codename, as an installer does: what was on its disk is gone."""
+    with _working() as work:
+        work.reinstall(host, debian)
+
+
+@lab.command("host-keys")
+@click.argument("host")
+def host_keys(host: str) -> None:
+    """Print the SSH host keys of the system that is on HOST."""
+    click.echo(_lab().host_keys(host), nl=False)
 
 
 def _show(status: "LabStatus", *, as_json: bool) -> None:

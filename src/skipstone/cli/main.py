@@ -8,6 +8,7 @@ import errno
 import importlib
 import sys
 import traceback
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -35,12 +36,17 @@ VERBS: dict[str, tuple[str, str]] = {
     "abort": ("decide", "Give a run up, where it stands."),
     "rollback": ("rollback", "Undo what a run has done, before its point of no return."),
     "checkpoints": ("checkpoints", "List what a run can be undone with, or drop it."),
+    "drain": ("drain", "Empty a compute host by live migration."),
+    "return": ("drain", "Open a drained host again, and bring its instances back."),
+    "reinstall": ("reinstall", "Keep what makes a compute itself while it is installed anew."),
+    "canary": ("canary", "Print a script that an instance runs, to say what only it can know."),
     "verify": ("verify", "Look at the cloud from outside and compare with an earlier look."),
     "status": ("status", "Show where a run stands."),
     "watch": ("status", "Follow a run from another terminal."),
     "log": ("status", "Show what a run did: every step, command and output."),
     "report": ("report", "Write the report of a run: times, outages, replies lost."),
     "worker": ("worker", "Share the work of a run that another machine carries out."),
+    "notes": ("notes", "Print upstream's release notes, by what has to be done."),
     "config": ("config", "Configuration carried from one release to another."),
     "toolchain": ("toolchain", "Releases' own commands, built on this machine."),
     "lab": ("lab", "A real small OpenStack cloud on this machine."),
@@ -61,7 +67,7 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"skipstone.cli.{VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

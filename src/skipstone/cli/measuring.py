@@ -1,20 +1,23 @@
 """What ``apply`` measures from outside: a look before and after, probes meanwhile, and the report."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skipstone.errors import SkipstoneError
+from skipstone.errors import InputError, SkipstoneError
+from skipstone.run.budget import Measure
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from skipstone.cloud.inventory import Inventory
     from skipstone.cloud.model import Cloud
+    from skipstone.impact.spec import ProbeSpec
     from skipstone.impact.verification import Look
+    from skipstone.run.budget import Budget
     from skipstone.run.directory import RunDirectory
 
 
@@ -25,6 +28,8 @@ class Measurement:
     directory: "RunDirectory"
     inventory: "Inventory"
     console: "Console"
+    budgets: "tuple[Budget, ...]" = ()
+    tcp_port: int | None = None
 
     @contextmanager
     def probing(self, cloud: "Cloud | None") -> Iterator[None]:
@@ -34,6 +39,7 @@ class Measurement:
         """
         from skipstone.impact.process import start_probes, stop_probes
         from skipstone.impact.spec import ProbeSpec, build_spec
+        from skipstone.impact.versions import VERSIONS_BEFORE
 
         written = self.directory.impact / "spec.json"
         if cloud is None and not written.exists():
@@ -41,9 +47,12 @@ class Measurement:
             return
         if cloud is not None:
             self.look("before.json")
-            spec = build_spec(cloud, self.inventory)
+            self.keep_versions(cloud, VERSIONS_BEFORE)
+            spec = build_spec(cloud, self.inventory, tcp_port=self.tcp_port)
+            expect_measured(self.budgets, spec)
         else:
             spec = ProbeSpec.model_validate_json(written.read_text())
+            expect_measured(self.budgets, spec)
         start_probes(spec, self.directory.impact)
         try:
             yield
@@ -61,12 +70,50 @@ class Measurement:
         except SkipstoneError as error:
             self.console.print(f"[yellow]not seen from outside:[/] {error}; {error.remedy}")
 
+    def keep_versions(self, cloud: "Cloud", name: str) -> None:
+        """Keep the versions that a discovered cloud has under ``name``; say so where that fails."""
+        from skipstone.impact.versions import save_versions, versions_of
+
+        try:
+            save_versions(versions_of(cloud), self.directory.path / name)
+        except SkipstoneError as error:
+            self.console.print(f"[yellow]versions not kept:[/] {error}; {error.evidence}")
+
+    def look_after(self, discover: "Callable[[Inventory], Cloud]") -> None:
+        """Look at the cloud from outside and at its hosts, once the run is done; say so where it fails."""
+        from skipstone.apart import apart
+        from skipstone.impact.versions import VERSIONS_AFTER, VERSIONS_BEFORE
+
+        self.look("after.json")
+        if not (self.directory.path / VERSIONS_BEFORE).exists():
+            return
+        try:
+            self.keep_versions(apart(discover, self.inventory), VERSIONS_AFTER)
+        except SkipstoneError as error:
+            self.console.print(f"[yellow]versions after it are not known:[/] {error}; {error.remedy}")
+
+    def restart(self) -> None:
+        """Start the probes again with what they were to ask at first; harmless where they run."""
+        from skipstone.impact.process import start_probes
+        from skipstone.impact.spec import ProbeSpec
+
+        written = (self.directory.impact / "spec.json").read_text()
+        start_probes(ProbeSpec.model_validate_json(written), self.directory.impact)
+
     async def figures(self) -> list[str]:
         """Return what users have felt so far, for whoever decides at a gate."""
         try:
-            return await asyncio.to_thread(felt_so_far, self.directory.impact)
+            return await asyncio.to_thread(self._figures)
         except SkipstoneError as error:
             return [f"what users have felt is not known: {error}"]
+
+    def _figures(self) -> list[str]:
+        from skipstone.cli.guarding import Guard
+        from skipstone.impact.spending import spend
+        from skipstone.views.felt import felt_lines, spent_lines
+
+        felt = Guard.of(self.directory).look()
+        return [*felt_lines(felt), *spent_lines(spend(felt, self.budgets))]
 
     def report(self) -> tuple[Path, Path]:
         """Print what users felt, and write the report as a page and as data; return their paths."""
@@ -82,21 +129,17 @@ class Measurement:
         return page, data
 
 
-def felt_so_far(recording: Path) -> list[str]:
-    """Return a line for what APIs and one for what instances have shown of the upgrade."""
-    from skipstone.impact.measurement import measure
-    from skipstone.views.duration import duration
-
-    found = measure(recording)
-    outages = found.longest_outages.items()
-    out = [f"{name} {duration(round(seconds))}" for name, seconds in outages if seconds >= 1]
-    gaps = [one.ping.longest_gap for one in found.instances if one.ping]
-    rebooted = [one.name for one in found.instances if one.rebooted]
-    lines = [f"longest outage of each API so far: {', '.join(out) or 'none'}"]
-    if gaps:
-        reboots = f"rebooted: {', '.join(rebooted)}" if rebooted else "none rebooted"
-        lines.append(f"{len(gaps)} instances: {reboots}, longest gap {max(gaps):.1f} s")
-    return lines
+def expect_measured(budgets: "Iterable[Budget]", spec: "ProbeSpec") -> None:
+    """Raise InputError where a budget is of what is not probed: it would never break."""
+    services = {api.service for api in spec.apis}
+    instances = {name for one in spec.instances for name in (one.id, one.name)}
+    for budget in budgets:
+        known = services if budget.measure in {Measure.API_READS, Measure.API_WRITES} else instances
+        if budget.subject and budget.subject not in known:
+            raise InputError(
+                f"the budget {budget.name} is of what is not probed; nothing was begun",
+                remedy=f"probed are: {', '.join(sorted(known)[:20]) or 'none'}",
+            )
 
 
 def look_from_outside(inventory: "Inventory") -> "Look":

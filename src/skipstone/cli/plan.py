@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
+from skipstone.cli.rollout import rollout_of, rollout_options
 from skipstone.errors import ExitCode
 
 GATE_EXPIRES = 2 * 3600  # plan.plan's default, which would take a third of a second to import for --help
@@ -17,6 +19,11 @@ FILE = click.Path(path_type=Path)
 Examples:
   skipstone plan cloud.yaml --to 2025.1 -o plan.yaml
   skipstone plan cloud.yaml --to 2025.1 --rehearsal rehearsal.json -o plan.yaml
+  skipstone plan cloud.yaml --to 2025.1 --keep-behaviour --leave '/etc/neutron/*'
+  skipstone plan cloud.yaml --to 2025.1 --computes auto
+  skipstone plan cloud.yaml --to 2025.1 --computes reinstall --return-instances
+  skipstone plan cloud.yaml --to 2025.1 --sample 2 --wave 10% --down 5% --down-per-zone 1 --failures 3
+  skipstone plan cloud.yaml --to 2025.1 --postpone cmp7 --window 'mon-fri 22:00-05:00 Europe/Berlin'
   skipstone plan cloud.yaml --to epoxy --json | jq '.stages[].name'
   skipstone plan cloud.yaml --to 2023.1 --suites bookworm-zed-backports=bookworm-antelope-backports
 """
@@ -45,12 +52,52 @@ Examples:
     metavar="N",
     help="At most N steps at the same time on hosts of one zone (`zone` in the inventory: a rack).",
 )
+@rollout_options
 @click.option(
     "--rehearsal",
     "rehearsal_file",
     type=FILE,
     metavar="FILE",
     help="The JSON that `skipstone rehearse -o` wrote: its times become estimates, its findings the plan's.",
+)
+@click.option("--keep-behaviour", "keep", is_flag=True, help="Write old defaults into configuration.")
+@click.option(
+    "--leave",
+    multiple=True,
+    metavar="GLOB",
+    help="Do not convert these configuration files: another tool owns them.",
+)
+@click.option("--no-convert", is_flag=True, help="Convert no configuration at all.")
+@click.option(
+    "--computes",
+    type=click.Choice(["stay", "drain", "reinstall", "auto"]),
+    default="stay",
+    show_default=True,
+    help="Upgrade each compute under its instances; drain it before by live migration; drain it and let the"
+    " inventory's reinstall_hook install it anew, which nothing undoes; or choose for each to stay or drain.",
+)
+@click.option(
+    "--return-instances", "returning", is_flag=True, help="Bring back what was moved off a compute."
+)
+@click.option(
+    "--on-stuck",
+    type=click.Choice(["pause", "leave", "cold"]),
+    default="pause",
+    show_default=True,
+    help="What a drain does with an instance that cannot be moved.",
+)
+@click.option(
+    "--migrations",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most N migrations at a time in all, however many hosts are drained.  [default: 4]",
+)
+@click.option(
+    "--migrations-per-target",
+    "per_target",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most N migrations at a time to one host.  [default: 1]",
 )
 @click.option("-o", "--output", type=FILE, help="Where to write the plan.  [default: plan.yaml]")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; write it only with -o.")
@@ -64,8 +111,17 @@ def plan(
     at_once: int | None,
     per_zone: int | None,
     rehearsal_file: Path | None,
+    keep: bool,
+    leave: tuple[str, ...],
+    no_convert: bool,
+    computes: str,
+    returning: bool,
+    on_stuck: Literal["pause", "leave", "cold"],
+    migrations: int | None,
+    per_target: int | None,
     output: Path | None,
     as_json: bool,
+    **rollout: Any,  # noqa: ANN401 - as ``rollout_of`` takes them
 ) -> int:
     """Write the plan that upgrades a discovered cloud; nothing is connected to, nothing is changed."""
     from rich.console import Console
@@ -73,9 +129,10 @@ def plan(
     from skipstone.catalog import load_catalog
     from skipstone.checks.examination import examine
     from skipstone.cloud.cloudfile import load_cloud
+    from skipstone.plan.configuration import Carrying
     from skipstone.plan.planfile import save_plan, to_data
     from skipstone.plan.planner import Limits, make_plan, staying
-    from skipstone.plan.strategies.in_place import Suites
+    from skipstone.plan.strategies.in_place import Computes, Handling, Suites
     from skipstone.rehearsal.report import load_rehearsal
     from skipstone.views.tree import plan_tree
 
@@ -97,6 +154,15 @@ def plan(
         suites=Suites(old, new) if suites else None,
         gate_expires=gate_expires,
         limits=Limits(at_once, per_zone),
+        carrying=Carrying(keep=keep, leave=("*",) if no_convert else leave),
+        handling=Handling(
+            Computes(computes),
+            returning=returning,
+            on_stuck=on_stuck,
+            migrations=migrations,
+            per_target=per_target,
+        ),
+        rollout=rollout_of(**rollout),
         rehearsal=load_rehearsal(rehearsal_file) if rehearsal_file else None,
     )
     path = output or (None if as_json else Path("plan.yaml"))

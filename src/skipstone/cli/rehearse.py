@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,11 @@ Examples:
     help="Carry copies of the same dumps N times: how much the times differ is their spread.",
 )
 @click.option(
+    "--purge",
+    is_flag=True,
+    help="Carry them once more with deleted rows purged first, to say what that would save.",
+)
+@click.option(
     "-o", "--output", "outputs", type=FILE, multiple=True, help="Write the report: as JSON, or as .html."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of a summary.")
@@ -93,6 +98,7 @@ def rehearse(
     outputs: tuple[Path, ...],
     limit: float,
     runs: int,
+    purge: bool,
     directory: Path | None,
     program: Path | None,
     every_release: bool,
@@ -114,7 +120,7 @@ def rehearse(
     catalog = load_catalog()
     with _progress() as watcher:
         rehearsal = _Rehearsal(
-            catalog, watcher, runs, directory, program, every_release, not no_isolation, not no_apis
+            catalog, watcher, runs, purge, directory, program, every_release, not no_isolation, not no_apis
         )
         match plan_file, inventory_file, dumps, target:
             case Path(), Path(), None, None if source is None:
@@ -136,6 +142,7 @@ class _Rehearsal:
     catalog: Catalog
     watcher: Watcher
     runs: int
+    purge: bool
     directory: Path | None
     program: Path | None
     every_release: bool
@@ -144,6 +151,7 @@ class _Rehearsal:
 
     def of_dumps(self, dumps: Path, target: str, source: str | None) -> RehearsalReport:
         """Rehearse with the dumps of a directory."""
+        from skipstone.rehearsal.purging import compared
         from skipstone.rehearsal.rehearsal import Wish, rehearse
         from skipstone.rehearsal.report import slowest_of
 
@@ -158,7 +166,11 @@ class _Rehearsal:
             program=self.program,
         )
         reports = [rehearse(self.catalog, wish, _toolchains(), self.watcher) for _ in range(self.runs)]
-        return slowest_of(reports) if self.runs > 1 else reports[0]
+        report = slowest_of(reports) if self.runs > 1 else reports[0]
+        if not self.purge:
+            return report
+        other = rehearse(self.catalog, replace(wish, purge=True, apis=False), _toolchains(), self.watcher)
+        return report.model_copy(update={"purged": compared(report, other)})
 
     def of_cloud(self, plan_file: Path, inventory_file: Path, limit: float) -> RehearsalReport:
         """Rehearse with the databases of a plan's running cloud, whose dumps do not outlive this."""

@@ -14,18 +14,27 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 Examples:
   skipstone report                                    the summary of the latest run
   skipstone report -o report.html --json report.json
+  skipstone report --junit report.xml                 for Jenkins and GitLab
   skipstone report RUN --json - | jq .summary
 """
 )
 @click.argument("run", required=False)
 @click.option("-o", "--output", type=FILE, help="Write one HTML page that works offline.")
 @click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write JSON; - prints it.")
+@click.option("--junit", "junit_file", type=FILE, metavar="FILE", help="Write JUnit's XML.")
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where runs are kept.  [default: the settings' state_dir]",
 )
-def report(run: str | None, *, output: Path | None, json_file: Path | None, state_dir: Path | None) -> int:
+def report(
+    run: str | None,
+    *,
+    output: Path | None,
+    json_file: Path | None,
+    junit_file: Path | None,
+    state_dir: Path | None,
+) -> int:
     """Write the report of RUN: times, outages, replies lost; of the latest where none is named.
 
     A run that is still going on is reported as far as it got.
@@ -34,6 +43,7 @@ def report(run: str | None, *, output: Path | None, json_file: Path | None, stat
 
     from skipstone.run.directory import find_run
     from skipstone.settings import load_settings
+    from skipstone.views.junit import write_junit
     from skipstone.views.page import write_page
     from skipstone.views.report import build_report, write_json
     from skipstone.views.summary import show_summary
@@ -42,6 +52,8 @@ def report(run: str | None, *, output: Path | None, json_file: Path | None, stat
     found = build_report(find_run(runs, run))
     if output:
         write_page(found, output)
+    if junit_file:
+        write_junit(found, junit_file)
     if json_file == Path("-"):
         click.echo(found.model_dump_json(indent=1))
         return ExitCode.DONE
@@ -49,6 +61,6 @@ def report(run: str | None, *, output: Path | None, json_file: Path | None, stat
         write_json(found, json_file)
     console = Console(highlight=False)
     console.print(show_summary(found))
-    for path in filter(None, (output, json_file)):
+    for path in filter(None, (output, json_file, junit_file)):
         console.print(f"written: {path}", soft_wrap=True)
     return ExitCode.DONE

@@ -91,8 +91,6 @@ def _confirm(undoing: "Rollback", directory: "RunDirectory", console: "Console",
 
 def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Console") -> None:
     """Say to which moment the databases go back, and name what users have made or removed since."""
-    from skipstone.cloud.command import OPERATOR
-
     if undoing.machines:
         console.print(
             f"[bold]{', '.join(undoing.machines)}: the whole machine comes back,[/] with every disk that is"
@@ -100,8 +98,7 @@ def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Conso
         )
     if undoing.data_of is None:
         console.print("No database is taken back: nothing that users did meanwhile is lost.")
-        hosts = ", ".join(command.host for command in undoing.intact if command.host != OPERATOR)
-        if hosts:
+        if hosts := ", ".join(undoing.systems):
             console.print(
                 f"Instances that were begun on {hosts} since run on there, but an older libvirt may not know"
                 " them: look at them afterwards."

@@ -67,6 +67,8 @@ def _parts(catalog: Catalog, found: Route) -> Iterator[RenderableType]:
         yield _indented(_reasons_tree(found))
     if any(hop.conditions for hop in found.hops):
         yield _indented(_conditions_tree(found))
+    if found.recipes:
+        yield _indented(_recipes_tree(found))
     yield ""
     yield _heading("Supported", "by upstream: to the next release, or from SLURP to SLURP")
     yield _indented(_chain(found.supported))
@@ -137,6 +139,19 @@ def _condition_lines(hop: Hop) -> Iterator[str]:
     for due in hop.conditions:
         sentence = f"{due.condition}; with the code of {due.made_with.title}: {due.remedy}"
         yield f"{due.service}: {escape(sentence)} [dim]({due.blocker}, else {due.effect.value})[/dim]"
+
+
+def _recipes_tree(found: Route) -> Tree:
+    tree = Tree("What data of this age needs once")
+    for due in found.recipes:
+        way = ", instead of the stop" if due.alternative else ""
+        branch = tree.add(f"{due.service}: {escape(due.title)}; with the code of {due.made_with.title}{way}")
+        for command in due.commands:
+            branch.add(f"[bold]{escape(command)}[/bold]")
+        if due.note:
+            branch.add(escape(due.note))
+        branch.add(f"[dim]{escape(due.evidence)} ({due.recipe})[/dim]")
+    return tree
 
 
 def _tolerance_sentences(tolerated: Tolerance) -> Iterator[str]:

@@ -9,6 +9,11 @@ import click
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skipstone.impact.tally import Felt
+    from skipstone.run.budget import Spent
+    from skipstone.run.directory import RunDirectory
     from skipstone.run.runview import RunView
     from skipstone.settings import Settings
 
@@ -31,11 +36,12 @@ def status(run: str | None, *, as_json: bool) -> int:
     directory = find_run(settings.runs, run)
     view = directory.view()
     interrupted = is_interrupted(settings, view)
+    felt, spent = _felt(directory, view)
     if as_json:
-        click.echo(run_json(view, interrupted=interrupted))
+        click.echo(run_json(view, interrupted=interrupted, felt=felt, spent=spent))
         return ExitCode.DONE
     console = terminal()
-    console.print(run_picture(view, interrupted=interrupted))
+    console.print(run_picture(view, interrupted=interrupted, felt=felt, spent=spent))
     console.print(f"[dim]log: skipstone log {directory.run}    files: {directory.path}[/]", soft_wrap=True)
     others = [other.run for other in run_directories(settings.runs) if other.run != directory.run]
     if others and run is None:
@@ -72,6 +78,8 @@ def log(run: str | None, step: str | None, *, as_json: bool) -> int:
 @RUN
 def watch(run: str | None) -> int:
     """Follow RUN until it ends, stops or loses its process. Ctrl-C ends the watching, not the run."""
+    from skipstone.cli.guarding import Guard
+    from skipstone.impact.spending import spend
     from skipstone.run.directory import find_run
     from skipstone.run.journal import read_events
     from skipstone.run.runview import Fold
@@ -80,8 +88,11 @@ def watch(run: str | None) -> int:
 
     settings = load_settings()
     directory, console, fold = find_run(settings.runs, run), terminal(), Fold()
+    guard = Guard.of(directory)
     with shown_progress(console) as progress:
         while True:
+            felt = guard.look_if_any()
+            progress.feel(felt, spend(felt, [one.budget for one in fold.view.budgets]))
             alive = not is_interrupted(settings, fold.view)
             for event in read_events(directory.journal, after=fold.view.last_seq):
                 fold.add(event)
@@ -89,8 +100,20 @@ def watch(run: str | None) -> int:
             if not (fold.state.at_work and alive):
                 break
             time.sleep(WATCH_PAUSE)
-    console.print(run_picture(fold.view, interrupted=is_interrupted(settings, fold.view)))
+    felt = guard.look_if_any()
+    spent = spend(felt, [one.budget for one in fold.view.budgets])
+    interrupted = is_interrupted(settings, fold.view)
+    console.print(run_picture(fold.view, interrupted=interrupted, felt=felt, spent=spent))
     return ExitCode.DONE
+
+
+def _felt(directory: "RunDirectory", view: "RunView") -> "tuple[Sequence[Felt], Sequence[Spent]]":
+    """Return what users have felt, and what was spent of the budgets; nothing where nothing is measured."""
+    from skipstone.cli.guarding import Guard
+    from skipstone.impact.spending import spend
+
+    felt = Guard.of(directory).look_if_any()
+    return felt, spend(felt, [one.budget for one in view.budgets]) if felt else ()
 
 
 def is_interrupted(settings: "Settings", view: "RunView") -> bool:

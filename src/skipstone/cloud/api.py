@@ -5,7 +5,7 @@ read as plain JSON: openstacksdk's resource objects cost ten times the time, and
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -48,9 +48,11 @@ class Api:
 
     def log_in(self) -> None:
         """Get a token; raise ApiSilent where keystone gives none."""
-        _asking(KEYSTONE, self._session.get_token)
+        asking(KEYSTONE, self._session.get_token)
 
-    def pages(self, types: Iterable[str], path: str, key: str) -> list[Json]:
+    def pages(
+        self, types: Iterable[str], path: str, key: str, *, headers: Mapping[str, str] | None = None
+    ) -> list[Json]:
         """Return all items of a list, page after page.
 
         ``types`` are the names that the service may have in the catalogue, ``path`` is below its endpoint,
@@ -62,19 +64,19 @@ class Api:
         items: list[Json] = []
         while url and url not in seen:
             seen.add(url)
-            body = _asking(service, partial(self._get, url))
+            body = asking(service, partial(self._get, url, headers or {}))
             items += body.get(key, [])
             url = _next(url, body, key)
         return items
 
-    def _get(self, url: str) -> Json:
-        body: Json = self._session.get(url, connect_retries=2).json()
+    def _get(self, url: str, headers: Mapping[str, str]) -> Json:
+        body: Json = self._session.get(url, headers=dict(headers), connect_retries=2).json()
         return body
 
     def _endpoint(self, types: Iterable[str]) -> tuple[str, str]:
         names = list(types)
         for service in names:
-            url: str | None = _asking(service, partial(self._find, service))
+            url: str | None = asking(service, partial(self._find, service))
             if url:
                 version = "" if re.search(r"/v\d", urlsplit(url).path) else _VERSIONS.get(service, "")
                 return service, url.rstrip("/") + version
@@ -108,7 +110,7 @@ def _next(url: str, body: Json, key: str) -> str:
     return urljoin(url, said) if said else ""
 
 
-def _asking(service: str, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is asked
+def asking(service: str, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever is asked
     """Return an answer; turn every way in which an API can fail into ApiSilent."""
     from keystoneauth1 import exceptions  # noqa: PLC0415 - slow, and not needed by other verbs
 

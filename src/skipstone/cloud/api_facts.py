@@ -9,6 +9,7 @@ from skipstone.catalog import Catalog
 from skipstone.cloud.api import Api, ApiSilent, Json, NoSuchService, problem
 from skipstone.cloud.model import (
     Agent,
+    Aggregate,
     Endpoint,
     Hypervisor,
     Instance,
@@ -95,9 +96,18 @@ def _roles(survey: Survey) -> Iterable[Role]:
 def compute(survey: Survey) -> None:
     """Nova's services, hypervisors and instances, at microversion 2.1, which every release answers alike."""
     survey.ask("agents", lambda: [_service("nova", item) for item in survey.list("/os-services", "services")])
+    survey.ask("aggregates", lambda: _aggregates(survey))
     survey.ask("hypervisors", lambda: _hypervisors(survey))
     survey.ask("instances", lambda: _instances(survey))
     survey.count("flavors", "/flavors?is_public=None", "flavors")
+
+
+def _aggregates(survey: Survey) -> Iterable[Aggregate]:
+    found = [
+        Aggregate(name=item["name"], zone=item.get("availability_zone"), hosts=tuple(sorted(item["hosts"])))
+        for item in survey.list("/os-aggregates", "aggregates")
+    ]
+    return sorted(found, key=attrgetter("name"))
 
 
 def _hypervisors(survey: Survey) -> Iterable[Hypervisor]:
@@ -211,6 +221,7 @@ def _service(service: str, item: Json) -> Agent:
         alive=item.get("state", item.get("status")) == "up",
         enabled=item.get("status") != "disabled",
         heartbeat=_age(item.get("updated_at")),
+        zone=item.get("zone"),
     )
 
 

@@ -29,7 +29,12 @@ def fingerprint_of(cloud: Cloud) -> Fingerprint:
 
 def digest_of(cloud: Cloud) -> str:
     """Return one hash of the whole fingerprint."""
-    return sha256(json.dumps(fingerprint_of(cloud), sort_keys=True).encode()).hexdigest()
+    return digest_from(fingerprint_of(cloud))
+
+
+def digest_from(fingerprint: Fingerprint) -> str:
+    """Return one hash of a fingerprint."""
+    return sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()
 
 
 def differences(planned: Fingerprint, found: Fingerprint) -> list[str]:

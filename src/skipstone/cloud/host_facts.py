@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from skipstone.cloud.answer import Facts
 from skipstone.cloud.inventory import NO_SNAPSHOTS, InventoryHost
-from skipstone.cloud.masking import Secrets
+from skipstone.cloud.masking import Secrets, left_out
 from skipstone.cloud.model import AptSource, ConfigFile, Filesystem, Host, OperatingSystem, Package, Unit
 
 _DEB = re.compile(r"^deb(?:-src)?\s+(?:\[[^\]]*\]\s+)?\S+\s+(\S+)", re.MULTILINE)
@@ -46,6 +46,7 @@ def read_host(host: InventoryHost, facts: Facts, asked: tuple[float, float], sec
         installed=facts.get("installed"),
         snapshots=_provider(host, facts.get("snapshots", [])),
         snapshot_hook=str(host.snapshot_hook or ""),
+        reinstall_hook=str(host.reinstall_hook or ""),
     )
 
 
@@ -100,7 +101,9 @@ def _clock_offset(facts: Facts, asked: tuple[float, float]) -> float | None:
 def _config_file(item: Facts, secrets: Secrets) -> ConfigFile:
     text = item.get("text")
     shown = None if text is None else secrets.configuration(item["path"], text)
-    return ConfigFile(path=item["path"], sha256=item["sha256"], size=item["size"], text=shown)
+    gaps = None if text is None else left_out(text)
+    facts = {name: item[name] for name in ("path", "sha256", "size", "shipped") if name in item}
+    return ConfigFile(**facts, text=shown, left_out=gaps)
 
 
 def _apt_source(item: Facts, secrets: Secrets) -> AptSource:

@@ -8,6 +8,7 @@ import difflib
 import os
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -51,7 +52,8 @@ class InventoryHost(Fact):
     ``proxy_jump`` is as in ``ssh -J``. ``sudo`` means ``sudo -n``: no password is ever typed. ``zone`` is
     what it shares a fate with: a rack, an availability zone. ``snapshots`` names the provider that keeps its
     system (``steps/providers.py``), ``hook`` or ``none``; None leaves that to discovery. ``snapshot_hook`` is
-    the program that ``hook`` calls, None with any other.
+    the program that ``hook`` calls, None with any other. ``reinstall_hook`` is the program that installs a
+    compute anew (``steps/reinstall.py``).
     """
 
     name: str
@@ -65,6 +67,7 @@ class InventoryHost(Fact):
     zone: str | None = None
     snapshots: str | None = None
     snapshot_hook: Path | None = None
+    reinstall_hook: Path | None = None
 
 
 class Inventory(Fact):
@@ -109,6 +112,7 @@ class _HostEntry(Fact):
     zone: str | None = Field(None, min_length=1)
     snapshots: str | None = Field(None, min_length=1)
     snapshot_hook: str | None = Field(None, min_length=1)
+    reinstall_hook: str | None = Field(None, min_length=1)
 
 
 class _Defaults(Fact):
@@ -121,6 +125,7 @@ class _Defaults(Fact):
     sudo: bool = False
     snapshots: str | None = Field(None, min_length=1)
     snapshot_hook: str | None = Field(None, min_length=1)
+    reinstall_hook: str | None = Field(None, min_length=1)
 
 
 class _File(Fact):
@@ -163,6 +168,22 @@ def load_inventory(path: Path) -> Inventory:
     )
 
 
+def expect_hooks(inventory: Inventory) -> None:
+    """Raise InventoryError where a host's hooks cannot be called on this machine.
+
+    Only who carries out a plan calls them: a worker reads the same inventory without them.
+    """
+    for key, host in product(("snapshot_hook", "reinstall_hook"), inventory.hosts):
+        hook: Path | None = getattr(host, key)
+        if hook and not (hook.is_file() and os.access(hook, os.X_OK)):
+            raise InventoryError(
+                f"{key}: there is no such program, or it may not be executed",
+                where=f"{inventory.path}: {host.name}",
+                evidence=str(hook),
+                remedy="put it there, or name another one",
+            )
+
+
 def _hosts(document: Document, file: _File) -> tuple[InventoryHost, ...]:
     if file.ansible is not None:
         if file.hosts:
@@ -197,24 +218,26 @@ def _host(document: Document, file: _File, name: str, entry: _HostEntry) -> Inve
         zone=entry.zone,
         snapshots=entry.snapshots or defaults.snapshots,
         snapshot_hook=_hook(document, file, name, entry),
+        reinstall_hook=_installer(document, groups, entry.reinstall_hook or defaults.reinstall_hook),
     )
+
+
+def _installer(document: Document, groups: tuple[Group, ...], value: str | None) -> Path | None:
+    """Return the program that installs a compute anew; None for any other host."""
+    return _relative(document.path, value) if value and Group.COMPUTE in groups else None
 
 
 def _hook(document: Document, file: _File, name: str, entry: _HostEntry) -> Path | None:
     """Return the program that keeps a host's machine; None where another provider keeps its system."""
     if (entry.snapshots or file.defaults.snapshots) != HOOK:
         return None
-    place = ("hosts", name) if entry.snapshots or entry.snapshot_hook else ("defaults",)
     value = entry.snapshot_hook or file.defaults.snapshot_hook
     if value is None:
+        place = ("hosts", name) if entry.snapshots else ("defaults",)
         raise document.fault(
             "snapshots: hook needs snapshot_hook:, the program to call", (*place, "snapshots")
         )
-    path = _relative(document.path, value)
-    if not (path.is_file() and os.access(path, os.X_OK)):
-        fault = "there is no such program, or it may not be executed"
-        raise document.fault(fault, (*place, "snapshot_hook"), evidence=str(path))
-    return path
+    return _relative(document.path, value)
 
 
 def _check_groups(document: Document, file: _File) -> None:

@@ -46,9 +46,16 @@ class LocalTransport:
 
 
 def operator_environment(inventory: Inventory, base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of an operator's command: PATH, and which cloud the API clients talk to."""
+    """Return the environment of an operator's command: PATH, the inventory, and the API clients' cloud.
+
+    Skipstone's own verbs take the inventory from there: a step's script names no file of this machine.
+    """
     path = base.get("PATH", os.defpath)
-    environment = {**base, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}"}
+    environment = {
+        **base,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
+        "SKIPSTONE_INVENTORY": str(inventory.path.resolve()),
+    }
     if inventory.cloud:
         environment["OS_CLOUD"] = inventory.cloud
     if inventory.clouds_file:

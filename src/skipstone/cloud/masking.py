@@ -6,20 +6,25 @@ other, so that a password repeated in a shell script or an error message is gone
 masked: a plan loses little by a word too many, an operator loses a lot by one too few.
 """
 
+import io
 import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 MASK = "***"
 
-_ANYWHERE = "password|passwd|passphrase|pswd|secret|credential|cookie|hash_path_(?:suffix|prefix)"
-_AT_END = "pass|pwd|tokens?|keys?|kek|community"
+_ANYWHERE = (
+    "password|passwd|passphrase|passcode|pswd|secret|credential|cookie|hash_path_(?:suffix|prefix)|root_token"
+)
+_AT_END = "pass|pwd|tokens?|keys?|kek|community|jwt|authorization_code|approle_role_id"
+_WHOLE = "replication_device|backend_argument"
+"""Options whose values are lists of settings, passwords among them."""
 _HARMLESS = re.compile(
     r"[_.-](?:file|path|dir|directory|repository|regex\w*|days|count|length|algorithm|rounds|age|timeout|ttl|"
     r"expir\w+|interval|required|enabled|provider|driver|backend|type|size|name|bits|manager|roles?|plugin|"
     r"method|section|config|format|uri|host|port|cache\w*|factory)s?$"
 )
-_NAME = re.compile(rf"{_ANYWHERE}|(?:{_AT_END})$|^pass_", re.IGNORECASE)
+_NAME = re.compile(rf"{_ANYWHERE}|(?:{_AT_END})$|^pass_|^(?:{_WHOLE})$", re.IGNORECASE)
 _SWITCH = re.compile(r"(?:true|false|yes|no|none)?", re.IGNORECASE)
 
 _KEY = r"[A-Za-z_][\w.-]*"
@@ -36,6 +41,9 @@ _ELEMENT = re.compile(rf"(?P<head><(?P<key>{_KEY})>)(?P<value>[^<]*)")
 _WORDS = re.compile(
     r"(?P<head>(?<![\w./-])(?P<key>[\w-]*(?:password|passwd))\s+)(?P<value>[^\s=:]\S*)", re.IGNORECASE
 )
+_PAIR = re.compile(
+    r"(?P<head>(?<![\w./-])(?P<key>[\w-]*(?:password|passwd)):)(?P<value>[^\s,;:]+)", re.IGNORECASE
+)
 _BASIC = re.compile(r"(?P<head>\b(?P<key>auth)\s+[^\s:]+:)(?P<value>\S+)")
 _BEGIN, _END = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"), re.compile(r"-----END ")
 _COMMENT = re.compile(r"^\s*(?:#|;|//)")
@@ -48,6 +56,25 @@ _SHORTEST_KNOWN = 8
 def is_secret_name(key: str) -> bool:
     """Whether a key of this name holds a secret: ``admin_password``, ``sslkey``; not ``password_regex``."""
     return bool(_NAME.search(key)) and not _HARMLESS.search(key) and not key.startswith("max_")
+
+
+def physical_lines(text: str) -> list[str]:
+    """Return a file's lines as Python reads them, each with its ending: other separators are in a line."""
+    return list(io.StringIO(text, newline=""))
+
+
+def left_out(text: str) -> str:
+    """Return the numbers of the lines that ``Secrets.configuration`` leaves out, as ranges: ``1-4,17``."""
+    numbers = {number: None for number, line in enumerate(physical_lines(text), 1) if _says_nothing(line)}
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    return ",".join(
+        f"{start}-{end}" if end > start else str(start) for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def _says_nothing(line: str) -> bool:
+    return not line.strip() or _COMMENT.match(line) is not None
 
 
 class Secrets:
@@ -67,10 +94,14 @@ class Secrets:
         Comments go because they may quote old passwords, and because the samples of OpenStack are nearly
         nothing else. The names of policy rules (``change_password``) are no secrets.
         """
-        kept = [line for line in text.splitlines(keepends=True) if line.strip() and not _COMMENT.match(line)]
+        kept = [line for line in physical_lines(text) if not _says_nothing(line)]
         if _POLICY.search(path):
-            return "".join(self._url(line) for line in kept)
+            return self.policy("".join(kept))
         return "".join(self._lines(kept))
+
+    def policy(self, text: str) -> str:
+        """Return a policy file without the logins of the servers that it asks."""
+        return "".join(self._url(line) for line in text.splitlines(keepends=True))
 
     def everywhere(self, text: str) -> str:
         """Return a text without any secret met so far, wherever it stands."""
@@ -103,16 +134,21 @@ class Secrets:
                 self._learn(found["value"])
                 return _end(found["head"] + MASK, line)
         body = self._url(body)
-        for pattern in (_INLINE, _ERLANG, _ELEMENT, _WORDS, _BASIC):
-            body = pattern.sub(self._replace, body)
+        for pattern in (_INLINE, _ERLANG, _ELEMENT, _WORDS, _PAIR, _BASIC):
+            body = self._replaced(pattern, body)
         return _end(body, line)
 
-    def _replace(self, found: re.Match[str]) -> str:
-        harmless = found["key"] != "auth" and not is_secret_name(found["key"])
-        if harmless or _SWITCH.fullmatch(found["value"].strip()):
-            return found[0]
-        self._learn(found["value"])
-        return found["head"] + MASK
+    def _replaced(self, pattern: re.Pattern[str], body: str) -> str:
+        """Return a line with the values of secret keys masked, also in another's value: ``was: key=x``."""
+        done, at = "", 0
+        while found := pattern.search(body, at):
+            harmless = found["key"] != "auth" and not is_secret_name(found["key"])
+            if harmless or _SWITCH.fullmatch(found["value"].strip()):
+                done, at = done + body[at : found.end("head")], found.end("head")
+            else:
+                self._learn(found["value"])
+                done, at = done + body[at : found.start()] + found["head"] + MASK, found.end()
+        return done + body[at:]
 
     def _url(self, line: str) -> str:
         """Mask from the first ``://`` to the last ``@``: a password may hold any character."""

@@ -5,17 +5,26 @@ need. Unknown is always told apart from zero or absent: what could not be asked 
 ``Problem``. No secret is ever stored: configuration comes masked, and its hash is taken of the original.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Fact(BaseModel):
     """Base of everything discovered: frozen, and unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy; what is derived of the original (``cached_property``) is derived anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 class OperatingSystem(Fact):
@@ -50,12 +59,17 @@ class ConfigFile(Fact):
     """One configuration file: hash of the original bytes, and its text without comments and secrets.
 
     ``text`` is None for keys, binary files and what is too large or of no interest: only the hash is known.
+    ``left_out`` are the numbers of the lines that ``text`` is without (``1-4,17``); None is not known.
+    ``shipped`` says that it is as its package brought it, which replaces it in an upgrade; None: it was
+    edited, is no package's, or nobody has looked.
     """
 
     path: str
     sha256: str
     size: int
     text: str | None = None
+    left_out: str | None = None
+    shipped: Literal[True] | None = None
 
 
 class Filesystem(Fact):
@@ -103,14 +117,31 @@ class Host(Fact):
     """Provider that keeps the system (``steps/providers.py``, ``steps/machine.py``), or nothing."""
     snapshot_hook: str = ""
     """Program on the operator's machine that keeps the whole machine, where the provider is ``hook``."""
+    reinstall_hook: str = ""
+    """Program on the operator's machine that installs it anew, where one is named."""
+
+    @field_validator("filesystems", "packages", "units", "config_files", "apt_sources")
+    @classmethod
+    def _once(cls, found: tuple[Fact, ...], info: ValidationInfo) -> tuple[Fact, ...]:
+        """Return what an earlier host has alike: who reads thousands gives a dict to keep that in."""
+        known: dict[tuple[Fact, ...], tuple[Fact, ...]] | None = info.context
+        return found if known is None else known.setdefault(found, found)
 
     def package(self, name: str) -> Package | None:
         """Return the installed package of this name, or None."""
-        return next((package for package in self.packages if package.name == name), None)
+        return self._packages.get(name)
 
     def unit(self, name: str) -> Unit | None:
         """Return the unit of this name (without ``.service``), or None."""
-        return next((unit for unit in self.units if unit.name == name), None)
+        return self._units.get(name)
+
+    @cached_property
+    def _packages(self) -> dict[str, Package]:
+        return {package.name: package for package in reversed(self.packages)}
+
+    @cached_property
+    def _units(self) -> dict[str, Unit]:
+        return {unit.name: unit for unit in reversed(self.units)}
 
 
 class Table(Fact):
@@ -167,7 +198,8 @@ class Broker(Fact):
 class Agent(Fact):
     """One row of a service list: a nova or cinder service, a neutron agent, a heat engine.
 
-    ``heartbeat`` is the age in seconds at the time of discovery; ``version`` is nova's service version.
+    ``heartbeat`` is the age in seconds at the time of discovery; ``version`` is nova's service version;
+    ``zone`` the availability zone of a nova or cinder service.
     """
 
     service: str
@@ -177,6 +209,15 @@ class Agent(Fact):
     enabled: bool
     heartbeat: float | None = None
     version: int | None = None
+    zone: str | None = None
+
+
+class Aggregate(Fact):
+    """One host aggregate of nova's; ``zone`` where it makes an availability zone."""
+
+    name: str
+    zone: str | None = None
+    hosts: tuple[str, ...] = ()
 
 
 class Hypervisor(Fact):
@@ -293,6 +334,7 @@ class Cloud(Fact):
     databases: tuple[Database, ...] = ()
     brokers: tuple[Broker, ...] = ()
     agents: tuple[Agent, ...] = ()
+    aggregates: tuple[Aggregate, ...] | None = None
     hypervisors: tuple[Hypervisor, ...] = ()
     instances: tuple[Instance, ...] = ()
     networks: tuple[Network, ...] = ()
@@ -305,10 +347,11 @@ class Cloud(Fact):
 
     def host(self, name: str) -> Host:
         """Return the host of this name; raise KeyError where there is none."""
-        for host in self.hosts:
-            if host.name == name:
-                return host
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Host]:
+        return {host.name: host for host in self.hosts}
 
     def hosts_in(self, group: str) -> tuple[Host, ...]:
         """Return the hosts of a group, in the inventory's order."""

@@ -7,6 +7,7 @@ shared, so that a thousand hosts behind a bastion are one connection to it. Host
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -32,9 +33,13 @@ SESSIONS_AT_ONCE = 8
 
 
 class SshTransport:
-    """Runs scripts as root on hosts; see ``Transport`` for the contract. Close it when done."""
+    """Runs scripts as root on hosts; see ``Transport`` for the contract. Close it when done.
 
-    def __init__(self, inventory: Inventory) -> None:
+    ``trusted`` has, by host, entries of known hosts that count for it beside the operator's own.
+    """
+
+    def __init__(self, inventory: Inventory, trusted: Mapping[str, bytes] | None = None) -> None:
+        self._trusted = {Target.of(inventory.host(name)): keys for name, keys in (trusted or {}).items()}
         self._config = inventory.ssh_config
         self._doors = asyncio.Semaphore(OPENING_AT_ONCE)
         self._hosts = {host.name: host for host in inventory.hosts}
@@ -87,7 +92,7 @@ class SshTransport:
         options = await client_options(target, self._config)
         hop = target.hop(options.tunnel)
         tunnel = await self._link(hop).connection() if hop else None
-        witness.known_hosts = known_hosts(options)
+        witness.known_hosts = known_hosts(options) + self._trusted.get(target, b"")
         async with self._doors, asyncio.timeout(OPENING_DEADLINE):
             await asyncio.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter
             return await asyncssh.connect(

@@ -1,6 +1,6 @@
 """The one door to every machine of a cloud: its hosts over SSH, and the operator's own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from skipstone.cloud.command import OPERATOR, Command, Outcome
@@ -32,9 +32,14 @@ class CloudTransport:
 
 
 @asynccontextmanager
-async def open_transport(inventory: Inventory) -> AsyncIterator[CloudTransport]:
-    """Yield a transport for a cloud; connections are opened when first needed and closed at the end."""
-    ssh = SshTransport(inventory)
+async def open_transport(
+    inventory: Inventory, trusted: Mapping[str, bytes] | None = None
+) -> AsyncIterator[CloudTransport]:
+    """Yield a transport for a cloud; connections are opened when first needed and closed at the end.
+
+    ``trusted`` has, by host, entries of known hosts that count for it beside the operator's own.
+    """
+    ssh = SshTransport(inventory, trusted)
     try:
         yield CloudTransport(inventory, ssh)
     finally:

@@ -8,14 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 
 from skipstone.convert.defaults import Defaults
 from skipstone.convert.inifile import Kind, Line, parse, render
 from skipstone.convert.judgement import Judge, Judgement, remark, title
-from skipstone.convert.option import Name
+from skipstone.convert.option import Name, Option
 from skipstone.convert.options import End, OptionHistory, ReleaseOptions
 from skipstone.convert.references import References
 from skipstone.convert.remark import Matter, Remark, Weight
+from skipstone.convert.rules import decisions
 from skipstone.convert.sections import Sections
 
 MARK = "# skipstone: "
@@ -24,13 +26,17 @@ MARK = "# skipstone: "
 
 @dataclass(frozen=True)
 class Conversion:
-    """One file: what it was, what it becomes, and why. ``secrets`` are the options that hold one."""
+    """One file: what it was, what it becomes, and why.
+
+    ``secrets`` are the names of options that hold one, in whatever section; None: it is a policy, whose names
+    (``change_password``) look like some and are none.
+    """
 
     name: str
     before: tuple[Line, ...]
     after: tuple[Line, ...]
     remarks: tuple[Remark, ...]
-    secrets: frozenset[Name]
+    secrets: frozenset[str] | None
 
     @property
     def text(self) -> str:
@@ -54,16 +60,28 @@ def convert(
     """Convert the files of a service, by name; they are read as one configuration, in this order.
 
     ``way`` is ``history.between(source, target)``. With ``keep``, what a release changed of the defaults of
-    options that no file sets is written out. Raises InputError for text that is no configuration.
+    options that no file sets is written out, in the first file with their section. Raises InputError for text
+    that is no configuration.
     """
-    parsed = {name: parse(text, name) for name, text in files.items()}
+    return convert_lines({name: parse(text, name) for name, text in files.items()}, history, way, keep=keep)
+
+
+def convert_lines(
+    parsed: Mapping[str, tuple[Line, ...]],
+    history: OptionHistory,
+    way: Sequence[ReleaseOptions],
+    *,
+    keep: bool = False,
+) -> tuple[Conversion, ...]:
+    """Convert files that were read already (``parse``), as ``convert`` does."""
     judge = Judge(
         history, way, Sections(history.service, (line for lines in parsed.values() for line in lines))
     )
     judged = {name: _judged(judge, lines) for name, lines in parsed.items()}
     defaults = Defaults(judge, (each for judgements in judged.values() for each in judgements.values()))
+    outdone, due = _outdone(judged), decisions(judge, parsed)
     return tuple(
-        _File(judge, name, lines, judged[name]).converted(defaults, keep=keep)
+        _File(judge, name, lines, judged[name]).converted(defaults, [*outdone[name], *due[name]], keep=keep)
         for name, lines in parsed.items()
     )
 
@@ -86,12 +104,19 @@ class _File:
         self._moved: dict[str, list[Line]] = defaultdict(list)
         self._remarks: list[Remark] = []
         self._references = References(judge)
+        self._used = {line.section for line in lines if line.kind is Kind.OPTION}
         self._strange: set[str] = set()
+        self._ruled: set[int | None] = set()
         self._unknown = cache(judge.unknown)
 
-    def converted(self, defaults: Defaults, *, keep: bool) -> Conversion:
-        """Return the new file and all remarks, in the order of the old one's lines."""
-        self._remarks += _repetitions(self._lines, self._judged)
+    def converted(self, defaults: Defaults, further: Iterable[Remark], *, keep: bool) -> Conversion:
+        """Return the new file and all remarks, with ``further`` ones, in the order of the old one's lines.
+
+        Defaults are told of, and kept, in the first file that has their section.
+        """
+        ruled = tuple(further)
+        self._ruled = {each.line for each in ruled}
+        self._remarks += [*_repetitions(self._lines, self._judged), *ruled]
         after = [new for line in self._lines for new in self._line(line)]
         present = {line.section for line in after if line.kind is Kind.SECTION} | {*self._moved}
         for section, found in defaults.changed(present, keep=keep):
@@ -99,15 +124,14 @@ class _File:
             if found.kept:
                 text = f"{MARK}{found.reason}{self._ending}{found.kept}{self._ending}"
                 self._moved[section] += _lines_of(text, section)
-        remarks = sorted(
-            [*self._remarks, *self._references.remarks], key=lambda each: each.line or len(after)
-        )
+        remarks = sorted([*self._remarks, *self._references.remarks], key=lambda each: each.line or inf)
         return Conversion(
             self._name, self._lines, self._with_moved(after), tuple(remarks), frozenset(self._secrets())
         )
 
     def _line(self, line: Line) -> Iterator[Line]:
-        if line.kind is Kind.SECTION and (found := self._judge.stranger(line)):
+        sets = line.kind is Kind.SECTION and line.section in self._used
+        if sets and (found := self._judge.stranger(line)):
             self._strange.add(line.section)
             self._remarks.append(found)
         if line.kind is not Kind.OPTION:
@@ -115,7 +139,8 @@ class _File:
         elif judgement := self._judged.get(line.number):
             yield from self._judgement(judgement)
         else:
-            if line.section not in self._strange and (said := self._unknown(Name(line.section, line.key))):
+            told = line.section in self._strange or line.number in self._ruled
+            if not told and (said := self._unknown(Name(line.section, line.key))):
                 self._remarks.append(remark(said[0], line, said[1]))
             yield self._references.follow(line, line.section)
 
@@ -171,9 +196,17 @@ class _File:
             self._remarks.append(
                 remark(Matter.OPTION_DEPRECATED, line, f"it is deprecated{since}, and will go{reason}")
             )
+        if judgement.end and (changed := judgement.end.type_since):
+            was, now = (_kind(each) for each in (judgement.end.first, judgement.end.last))
+            told = f"it is a {now} since {title(changed)}, and was a {was}"
+            self._remarks.append(remark(Matter.TYPE_CHANGED, line, told))
         if why := option.refuses(line.value):
             release = title(self._judge.last.release)
-            self._remarks.append(remark(Matter.VALUE_REFUSED, line, f"{release} refuses its value: {why}"))
+            hint = (
+                "; oslo.config takes what follows # on its line for a part of it" if "#" in line.value else ""
+            )
+            text = f"{release} refuses its value: {why}{hint}"
+            self._remarks.append(remark(Matter.VALUE_REFUSED, line, text))
 
     def _out(self, line: Line, matter: Matter, text: str) -> Iterator[Line]:
         """Yield the line as a comment, below the reason."""
@@ -181,10 +214,11 @@ class _File:
         yield self._comment(line, f"{line.key}: {text}")
         yield from line.commented()
 
-    def _secrets(self) -> Iterator[Name]:
+    def _secrets(self) -> Iterator[str]:
+        yield from self._judge.history.secrets
         for judgement in self._judged.values():
             if judgement.option.secret:
-                yield from (_name(judgement), *judgement.places)
+                yield from (judgement.line.key, *(place.option for place in judgement.places))
 
     def _comment(self, line: Line, text: str) -> Line:
         return Line(line.number, Kind.TEXT, f"{MARK}{text}{self._ending}", line.section)
@@ -213,6 +247,10 @@ def _is_of(line: Line, section: str) -> bool:
     return line.section == section and line.kind is not Kind.TEXT
 
 
+def _kind(option: Option) -> str:
+    return f"{option.type}, which adds up when it is set again" if option.many else option.type
+
+
 def _name(judgement: Judgement) -> Name:
     return Name(judgement.line.section, judgement.line.key)
 
@@ -232,6 +270,24 @@ def _counting(judge: Judge, judgements: Iterable[Judgement]) -> dict[Name, Judge
                 continue
             if place not in found or judge.rank(judgement) < judge.rank(found[place]):
                 found[place] = judgement
+    return found
+
+
+def _outdone(files: Mapping[str, Mapping[int, Judgement]]) -> Mapping[str, list[Remark]]:
+    """Return remarks on lines that a file does not count for, since one that is read later sets the same.
+
+    So it is under whatever names: oslo.config looks for all of an option's in the file that it read last,
+    before it turns to the one before.
+    """
+    found: dict[str, list[Remark]] = {name: [] for name in files}
+    later: dict[Name, str] = {}
+    for name, judged in reversed([*files.items()]):
+        single = [each for each in judged.values() if not each.option.many]
+        for each in single:
+            if where := next((later[place] for place in each.places if place in later), None):
+                text = f"{where} sets it too, and counts: that file is read later"
+                found[name].append(remark(Matter.OPTION_OUTDONE, each.line, text))
+        later |= {place: f"line {each.line.number} of {name}" for each in single for place in each.places}
     return found
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from skipstone.convert.judgement import Judge, Judgement, title
-from skipstone.convert.option import Option
-from skipstone.convert.options import End, follow
+from skipstone.convert.option import Name, Option
+from skipstone.convert.options import End
 from skipstone.convert.remark import Matter, Remark
+from skipstone.convert.rules import Default, load_rules, matters
 
 _LONGEST = 60
 
@@ -27,39 +28,58 @@ class Defaults:
         self._judge = judge
         judged = tuple(judgements)
         self._set = {place for each in judged for place in each.places}
+        self._told: set[Name] = set()
         self._set |= {today for each in judged if each.source for today in judge.first.resolve(each.source)}
 
     def changed(self, sections: Iterable[str], *, keep: bool) -> Iterator[tuple[str, ChangedDefault]]:
-        """Yield the changed defaults of what the target's sections may hold, each with its section."""
+        """Yield the changed defaults of what the target's sections may hold, each with its section, once."""
         wanted = set(sections)
-        for name, old in sorted(self._judge.first.options.items()):
-            end = None if name in self._set else follow(name, self._judge.way)
-            if end is None or len(end.names) != 1 or end.names[0] in self._set:
-                continue
-            group = end.names[0].group
-            if group in wanted and (since := end.default_since):
-                yield group, self._describe(old, end, since, keep=keep)
+        if keep:  # what is kept makes its section, and a section's other defaults are kept with it
+            wanted |= {rule.option.group for rule in load_rules().defaults if matters(rule.option, wanted)}
+        for name, old, end, since in self._judge.history.changed_defaults(self._judge.way):
+            new = end.names[0]
+            rule = matters(new, wanted)
+            if (rule or new.group in wanted) and (self._set | self._told).isdisjoint((name, new)):
+                self._told.add(new)
+                yield new.group, self._describe(old, end, since, rule, keep=keep)
 
-    def _describe(self, old: Option, end: End, since: str, *, keep: bool) -> ChangedDefault:
+    def _describe(
+        self, old: Option, end: End, since: str, rule: Default | None, *, keep: bool
+    ) -> ChangedDefault:
         (name,) = end.names
         value = old.text_of_default()
-        reason = f"the default was {_said(old)} and is {_said(end.last)} since {title(since)}"
+        was, now = _said(old, end.last), _said(end.last, old)
+        reason = f"the default was {was} and is {now} since {title(since)}"
         kept = ""
         if keep and value is not None and end.last.refuses(value) is None and "\n" not in value:
             kept = f"{name.option} = {value}"
-        matter = Matter.DEFAULT_KEPT if kept else Matter.DEFAULT_CHANGED
-        text = f"{reason}; the old one is written out" if kept else reason
+        changed = Matter.DEFAULT_MATTERS if rule else Matter.DEFAULT_CHANGED
+        matter = Matter.DEFAULT_KEPT if kept else changed
+        effect = f": {rule.says}" if rule else ""
+        text = f"{reason}; the old one is written out" if kept else f"{reason}{effect}"
         remark = Remark(matter=matter, line=None, section=name.group, option=name.option, text=text)
         return ChangedDefault(remark, f"{reason}; kept", kept)
 
 
-def _said(option: Option) -> str:
-    """Return a default as a person reads it; never one of an option that holds secrets."""
+def _said(option: Option, beside: Option) -> str:
+    """Return a default as a person reads it beside another; never one of an option that holds secrets.
+
+    Of long ones that begin alike the part is told where they differ.
+    """
     if option.secret:
         return "another"
     if option.varies:
         return "the machine's"
     if option.default in (None, "", [], {}):
         return "none"
-    text = " ".join((option.text_of_default() or str(option.default)).split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    text, other = _text(option), _text(beside)
+    if len(text) <= _LONGEST:
+        return text
+    pairs = enumerate(zip(text, other, strict=False))
+    alike = next((at for at, pair in pairs if pair[0] != pair[1]), min(len(text), len(other)))
+    begin = max(text.rfind(each, 0, alike) for each in ", ") + 1 if alike > _LONGEST // 2 else 0
+    return f"{'...' * bool(begin)}{text[begin : begin + _LONGEST]}{'...' * (begin + _LONGEST < len(text))}"
+
+
+def _text(option: Option) -> str:
+    return " ".join((option.text_of_default() or str(option.default)).split())

@@ -6,9 +6,10 @@ a section may come twice. Ours because that parser forgets comments, blank lines
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import count
 
 from skipstone.errors import InputError
 
@@ -91,13 +92,14 @@ def _split(line: str) -> tuple[str, str]:
     return key, value
 
 
-def parse(text: str, name: str) -> tuple[Line, ...]:
+def parse(text: str, name: str, numbers: Iterable[int] = ()) -> tuple[Line, ...]:
     """Return the lines of a file; raise InputError with the numbers of those that oslo.config would refuse.
 
+    ``numbers`` are those of the text's lines, where it is not the whole file; they count from 1 otherwise.
     What a refused line holds is not told: it may be a password whose ``=`` was forgotten.
     """
     reader = _Reader()
-    for number, line in enumerate(_PHYSICAL.findall(text), 1):
+    for number, line in zip(numbers or count(1), _PHYSICAL.findall(text), strict=False):
         reader.read(number, line)
     if reader.faults:
         faults = reader.faults[:_SHOWN_FAULTS]

@@ -7,11 +7,20 @@ from functools import cached_property
 from skipstone.catalog.loader import load_catalog
 from skipstone.convert.inifile import Line
 from skipstone.convert.option import Name, Option
-from skipstone.convert.options import End, OptionHistory, ReleaseOptions, follow
+from skipstone.convert.options import End, OptionHistory, ReleaseOptions
 from skipstone.convert.remark import Matter, Remark
 from skipstone.convert.sections import Sections
 
 _NOWHERE = 1000
+_OLD_LOGIN = {
+    Name("keystone_authtoken", option)
+    for option in (
+        *("identity_uri", "auth_host", "auth_port", "auth_protocol", "auth_admin_prefix"),
+        *("admin_user", "admin_password", "admin_tenant_name", "admin_token"),
+    )
+}
+"""Options that keystonemiddleware reads up to 2026.1 where auth_type is not set, and lists for no generator;
+they log in by keystone's v2.0 alone (auth_token/_auth.py)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Judge:
     def judge(self, line: Line) -> Judgement | None:
         """Return what becomes of a line that sets an option, or None where no release knows the option."""
         source = self.sections.resolve(line.section, line.key, self.first)
-        if source and (end := follow(source, self.way)):
+        if source and (end := self.history.follow(source, self.way)):
             places = tuple(self._place(line.section, name) for name in end.names)
             return Judgement(line, source, end, places, end.last)
         known = self.sections.resolve(line.section, line.key, self.last)
@@ -78,11 +87,29 @@ class Judge:
         """
         if self.sections.is_plugins(name.group, self.last):
             return None
-        if older := self.history.last_seen(name, self.first.release):
-            return Matter.OPTION_DEAD, f"no release since {title(older)} reads it"
+        if self.sections.has_also(name.group, name.option, self.last):
+            return None
+        if name in _OLD_LOGIN:
+            what = (
+                "it logs in by keystone's v2.0, which is gone since Queens: auth_type and its options do that"
+            )
+            return Matter.OPTION_DEAD, what
+        names = [Name(group, name.option) for group in self.sections.groups(name.group, self.last)]
+        for each in dict.fromkeys((*names, name)):
+            if older := self.history.last_seen(each, self.first.release):
+                return (
+                    Matter.OPTION_DEAD,
+                    f"no release since {title(older)} reads it{self._now(name.group, each, older)}",
+                )
         nearest = self.last.nearest(name)
         hint = f"; did you mean {nearest}?" if nearest else ""
         return Matter.OPTION_UNKNOWN, f"no release on the way knows it{hint}"
+
+    def _now(self, section: str, name: Name, older: str) -> str:
+        """Say what an option that a release before the first one read is in the last."""
+        end = self.history.follow(name, self.history.way(older, self.last.release))
+        places = [str(self._place(section, each)) for each in end.names] if end else []
+        return f"; it is {' and '.join(places)} now" if places else ""
 
     def stranger(self, line: Line) -> Remark | None:
         """Return what to say of a section line whose section no release on the way has, or None."""
@@ -90,9 +117,9 @@ class Judge:
         known = section in self.first.groups or section in self.last.groups or section == "DEFAULT"
         if known or self.sections.is_instance(section, self.last):
             return None
-        return remark(
-            Matter.SECTION_UNKNOWN, line, f"{self.history.service} has no such section: is it a plugin's?"
-        )
+        nearest = self.last.nearest_group(section)
+        hint = f"did you mean [{nearest}]?" if nearest else "is it a plugin's?"
+        return remark(Matter.SECTION_UNKNOWN, line, f"{self.history.service} has no such section: {hint}")
 
     def _place(self, section: str, name: Name) -> Name:
         here = name.group in self.sections.groups(section, self.last)

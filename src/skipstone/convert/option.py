@@ -4,6 +4,13 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+_BOOLEANS = {"true", "1", "on", "yes", "false", "0", "off", "no"}
+"""What oslo.config takes for one, in whatever case."""
+
+
+_WIDER = {("integer value", "floating point value")}
+"""Types of which the second takes every value of the first."""
+
 
 class Name(NamedTuple):
     """Where an option stands in a file; ``group`` as oslo.config finds sections (``inifile.normal``)."""
@@ -59,6 +66,8 @@ class Option(BaseModel):
         if self.choices and text.lower() not in (_word(choice).lower() for choice in self.choices):
             words = ", ".join(_word(choice) or "(empty)" for choice in self.choices)
             return f"it must be one of: {words}"
+        if self.type == "boolean value" and text.lower() not in _BOOLEANS:
+            return "it must be true or false"
         return self._out_of_range(text)
 
     def same_default(self, other: Self) -> bool:
@@ -66,6 +75,10 @@ class Option(BaseModel):
         return (self.varies and other.varies) or (
             self.varies == other.varies and _comparable(self.default) == _comparable(other.default)
         )
+
+    def same_type(self, newer: Self) -> bool:
+        """Whether a later release reads values as this one does."""
+        return (self.type, self.many) == (newer.type, newer.many) or (self.type, newer.type) in _WIDER
 
     def _out_of_range(self, text: str) -> str | None:
         if self.type not in {"integer value", "floating point value", "port value"}:
@@ -86,7 +99,11 @@ def _word(choice: JsonValue) -> str:
 
 
 def _comparable(default: JsonValue) -> JsonValue:
-    """``[]``, ``{}``, ``''`` and None are one: which of them a release gives is a matter of style."""
+    """``[]``, ``{}``, ``''`` and None are one; so are a list and its text, whatever blanks are in between."""
     if default in ([], {}, ""):
         return None
+    if isinstance(default, list):
+        return ",".join(map(str, default))
+    if isinstance(default, str):
+        return " ".join(default.split())
     return str(default) if isinstance(default, int | float) else default

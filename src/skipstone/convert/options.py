@@ -6,13 +6,13 @@ option: group, name, and its definitions by the first release that has each (nul
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from skipstone.catalog.release import Release
 from skipstone.convert.option import Name, Option
@@ -49,14 +49,27 @@ class End:
         return list(self.path.values())[-1]
 
     @property
+    def first(self) -> Option:
+        """What the oldest release says of it."""
+        return next(iter(self.path.values()))
+
+    @property
     def default_since(self) -> str | None:
         """The codename of the release that made the default what it is, or None where it is the same."""
+        return self._since(Option.same_default)
+
+    @property
+    def type_since(self) -> str | None:
+        """The codename of the release that made the type what it is, or None where old values have it too."""
+        return self._since(Option.same_type)
+
+    def _since(self, same: Callable[[Option, Option], bool]) -> str | None:
         releases, options = list(self.path), list(self.path.values())
-        if options[0].same_default(options[-1]):
+        if same(options[0], options[-1]):
             return None
         older = reversed(range(len(options) - 1))
-        same = next(index for index in older if not options[index].same_default(options[-1]))
-        return releases[same + 1]
+        other = next(index for index in older if not same(options[index], options[-1]))
+        return releases[other + 1]
 
 
 @dataclass(frozen=True)
@@ -93,17 +106,34 @@ class ReleaseOptions:
 
     def nearest(self, name: Name) -> Name | None:
         """Return what a mistyped option is likely to mean: its name elsewhere, or one alike in its group."""
+        inside = [known for known in self.options if known.group == name.group]
+        shorter = [known for known in inside if name.option.endswith(f"_{known.option}")]
         elsewhere = [known for known in self.options if known.option == name.option]
-        if len(elsewhere) == 1:
+        if len(elsewhere) == 1 and not shorter:
             return elsewhere[0]
         # comparing with all of a group takes milliseconds, and few mistype the first letter
-        inside = [
-            known.option
-            for known in self.options
-            if known.group == name.group and known.option[:1] == name.option[:1]
-        ]
-        alike = get_close_matches(name.option, inside, n=1, cutoff=0.8)
-        return Name(name.group, alike[0]) if alike else None
+        word = name.option.lower()
+        alike = get_close_matches(
+            word, [each.option for each in inside if each.option[:1] == word[:1]], 1, 0.8
+        )
+        if alike:
+            return Name(name.group, alike[0])
+        return max(shorter, key=lambda known: len(known.option), default=None)
+
+    def nearest_group(self, section: str) -> str | None:
+        """Return what a mistyped section is likely to mean."""
+        if section.strip().upper() == "DEFAULT":
+            return "DEFAULT"
+        return next(iter(get_close_matches(section.strip(), self.groups, 1, 0.8)), None)
+
+
+class ChangedOption(NamedTuple):
+    """An option with another default: what it was, where it is, and which release did it."""
+
+    name: Name
+    old: Option
+    end: End
+    since: str
 
 
 @dataclass(frozen=True)
@@ -114,6 +144,32 @@ class OptionHistory:
     releases: tuple[str, ...]
     _history: Mapping[Name, Mapping[str, Any]] = field(repr=False)
     _read: dict[str, ReleaseOptions] = field(default_factory=dict, compare=False, repr=False)
+    _followed: dict[tuple[str, str, Name], End | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    _changed: dict[tuple[str, ...], tuple["ChangedOption", ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    @cached_property
+    def names(self) -> frozenset[Name]:
+        """Every name under which a release has an option; aliases are left out."""
+        return frozenset(self._history)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The names, in whatever group, of options that any release calls secret: some came to it late."""
+        definitions = (
+            (name.option, each)
+            for name, history in self._history.items()
+            for each in history.values()
+            if each and each.get("secret")
+        )
+        return frozenset(
+            word
+            for option, each in definitions
+            for word in (option, *(alias[1] for alias in each.get("aliases", ())))
+        )
 
     def at(self, release: str) -> ReleaseOptions:
         """Return the options of a release, by its codename."""
@@ -138,8 +194,31 @@ class OptionHistory:
             raise InputError(
                 f"{target.title} is older than {source.title}", remedy="configuration is carried forward only"
             )
-        start, end = self.releases.index(str(source)), self.releases.index(str(target))
+        return self.way(str(source), str(target))
+
+    def way(self, source: str, target: str) -> tuple[ReleaseOptions, ...]:
+        """Return the options of every release from one to another, by their codenames."""
+        start, end = self.releases.index(source), self.releases.index(target)
         return tuple(self.at(release) for release in self.releases[start : end + 1])
+
+    def changed_defaults(self, way: Sequence[ReleaseOptions]) -> tuple[ChangedOption, ...]:
+        """Return the options whose default a release on the way has changed, sorted; found out once."""
+        key = tuple(known.release for known in way)
+        if key not in self._changed:
+            ends = ((name, self.follow(name, way)) for name in sorted(way[0].options))
+            self._changed[key] = tuple(
+                ChangedOption(name, end.first, end, since)
+                for name, end in ends
+                if end and len(end.names) == 1 and (since := end.default_since)
+            )
+        return self._changed[key]
+
+    def follow(self, name: Name, way: Sequence[ReleaseOptions]) -> End | None:
+        """Return where an option is in the last release (``follow``); found out once for all files."""
+        key = (way[0].release, way[-1].release, name)
+        if key not in self._followed:
+            self._followed[key] = follow(name, way)
+        return self._followed[key]
 
     def last_seen(self, name: Name, before: str) -> str | None:
         """Return the newest release before one that knew this option, under this name or as an alias."""

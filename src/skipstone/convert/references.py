@@ -3,7 +3,7 @@
 from skipstone.convert.inifile import Line, normal
 from skipstone.convert.judgement import Judge, remark, title
 from skipstone.convert.option import Name
-from skipstone.convert.options import ReleaseOptions, follow
+from skipstone.convert.options import ReleaseOptions
 from skipstone.convert.remark import Matter, Remark
 
 
@@ -21,7 +21,7 @@ class References:
     def _word(self, word: str, line: Line, section: str) -> str:
         judge = self._judge
         source = self._found(word, section, judge.first)
-        end = follow(source, judge.way) if source else None
+        end = judge.history.follow(source, judge.way) if source else None
         if source is None or end is None:
             return word
         if not end.names:

@@ -26,6 +26,7 @@ class Rule(BaseModel):
     named_in: Name | None = None
     pattern: str | None = None
     like: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
 
 @cache
@@ -68,10 +69,19 @@ class Sections:
         names = (Name(group, option) for group in self.groups(section, known))
         return next((name for name in names if known.resolve(name)), None)
 
+    def has_also(self, section: str, option: str, known: ReleaseOptions) -> bool:
+        """Whether code reads an option in the section that no generator lists."""
+        rule = self._rule(section, known.groups)
+        return rule is not None and option in rule.also
+
     def _like(self, section: str, groups: Collection[str]) -> tuple[str, ...] | None:
+        rule = self._rule(section, groups)
+        return rule.like if rule else None
+
+    def _rule(self, section: str, groups: Collection[str]) -> Rule | None:
         for rule in self._rules:
             listed = rule.named_in is not None and section in self._named[rule.named_in]
             fits = rule.pattern and section not in groups and fnmatchcase(section, rule.pattern)
             if listed or fits:
-                return rule.like
+                return rule
         return None

@@ -1,6 +1,8 @@
-"""Probing one instance at one address: ICMP echo, and the boot-id it serves over HTTP."""
+"""Probing one instance at one address: ICMP echo, a connection to a port, the boot-id it serves over HTTP."""
 
+import asyncio
 import re
+from collections.abc import Callable
 
 import aiohttp
 
@@ -45,14 +47,57 @@ class PingProbe:
         return Sample(self.probe.id, sent, took, Reply.BAD, f"no reply in {self._limit:g} s")
 
 
+class TcpProbe:
+    """Connects to a port of one address, and closes the connection at once."""
+
+    overlaps = True
+
+    def __init__(self, probe: Probe, clock: Clock, port: int, limit: float) -> None:
+        self.probe = probe
+        self._clock = clock
+        self._port = port
+        self._limit = limit
+
+    async def ask(self) -> Sample:
+        """Connect once; a refusal is bad: nobody is served."""
+        sent = self._clock.now()
+        reason = ""
+        try:
+            async with asyncio.timeout(self._limit):
+                _, writer = await asyncio.open_connection(self.probe.target, self._port)
+            writer.close()
+        except TimeoutError:
+            reason = f"no connection in {self._limit:g} s"
+        except ConnectionRefusedError:
+            reason = "connection refused"
+        except OSError as fault:
+            reason = str(fault.strerror or fault)
+        took = self._clock.now() - sent
+        if reason and took > self._limit * MICROSECONDS + _LATE:
+            return Sample(self.probe.id, sent, took, Reply.NOT_ASKED, _STALLED)
+        return Sample(self.probe.id, sent, took, Reply.BAD if reason else Reply.GOOD, reason)
+
+
+OnPage = Callable[[Probe, bytes, str, float, int], None]
+"""Called with the probe, the page, its boot-id and uptime, and when it had come."""
+
+
 class BootProbe:
-    """Asks one address for its boot-id and uptime."""
+    """Asks one address for its boot-id and uptime; ``on_page`` reads what else the page says."""
 
     overlaps = False
 
     def __init__(
-        self, probe: Probe, http: aiohttp.ClientSession, clock: Clock, port: int, limit: float
+        self,
+        probe: Probe,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        port: int,
+        limit: float,
+        *,
+        on_page: OnPage = lambda *_: None,
     ) -> None:
+        self._on_page = on_page
         self.probe = probe
         self._http = http
         self._clock = clock
@@ -80,5 +125,7 @@ class BootProbe:
         if not boot:
             # it did reply; a page read while the guest rewrites it is empty
             return Sample(self.probe.id, sent, took, Reply.GOOD)
-        uptime = float(up["up"]) if up else None
-        return Sample(self.probe.id, sent, took, Reply.GOOD, boot["boot"].decode(), uptime)
+        name, uptime = boot["boot"].decode(), float(up["up"]) if up else None
+        if uptime is not None:
+            self._on_page(self.probe, content, name, uptime, sent + took)
+        return Sample(self.probe.id, sent, took, Reply.GOOD, name, uptime)

@@ -10,8 +10,7 @@ from skipstone.errors import InputError
 from skipstone.impact.outage import Boot, Span, Stream, find_boots, moment, summarise
 from skipstone.impact.recording import Beat, Mark, Note, Recording
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
-
-_BLIND_AFTER = 3 * MICROSECONDS
+from skipstone.impact.tally import blind_spans
 
 
 class Blindness(Fact):
@@ -23,13 +22,17 @@ class Blindness(Fact):
 
 
 class InstanceImpact(Fact):
-    """What users of one instance felt at one address; ``boot`` is None where it serves no boot-id."""
+    """What users of one instance felt at one address; ``boot`` is None where it serves no boot-id.
+
+    ``tcp`` is of connections to the port that the operator has named.
+    """
 
     id: str
     name: str
     address: str
     ping: Stream | None
     boot: Stream | None
+    tcp: Stream | None = None
     boots: tuple[Boot, ...]
     rebooted: bool
 
@@ -38,6 +41,7 @@ class Impact(Fact):
     """What users felt, and how far the measurement can be trusted.
 
     ``blind`` are times without probes; ``left_out`` the addresses that had never answered before the start;
+    ``pairs`` is what canaries in instances say of one another, ``disks`` of their own writes;
     ``left_behind`` what the probes made and could not remove; ``cpu_seconds`` and ``memory`` (bytes) what
     they cost.
     """
@@ -46,6 +50,8 @@ class Impact(Fact):
     ended: datetime
     apis: tuple[Stream, ...]
     instances: tuple[InstanceImpact, ...]
+    pairs: tuple[Stream, ...] = ()
+    disks: tuple[Stream, ...] = ()
     blind: tuple[Blindness, ...]
     left_out: tuple[str, ...]
     left_behind: tuple[str, ...]
@@ -83,7 +89,9 @@ def measure(directory: Path) -> Impact:
     return Impact(
         began=moment(began),
         ended=moment(until),
-        apis=tuple(stream for stream in streams.values() if not stream.kind.of_instance),
+        apis=tuple(stream for stream in streams.values() if stream.kind.of_api),
+        pairs=tuple(stream for stream in streams.values() if stream.kind is Kind.PAIR),
+        disks=tuple(stream for stream in streams.values() if stream.kind is Kind.DISK),
         instances=_instances(probes.values(), streams, boots),
         blind=tuple(
             Blindness(start=moment(start), end=moment(end), seconds=(end - start) / MICROSECONDS)
@@ -126,6 +134,7 @@ def _instance(
         name=probe.name,
         address=probe.target,
         ping=found.get(Kind.PING),
+        tcp=found.get(Kind.TCP),
         boot=found.get(Kind.BOOT),
         boots=boots,
         rebooted=len(boots) > 1,
@@ -133,14 +142,7 @@ def _instance(
 
 
 def _blind(starts: list[int], until: int, beats: tuple[Beat, ...]) -> tuple[Span, ...]:
-    """Return the times without a pulse: longer ones, and of any length where probing was started again."""
-    again = set(starts[1:])
-    times = sorted({*starts, *(beat.at for beat in beats), until})
-    return tuple(
-        (before, after)
-        for before, after in pairwise(times)
-        if after - before > _BLIND_AFTER or after in again
-    )
+    return tuple(blind_spans(sorted({*starts, *(beat.at for beat in beats), until}), set(starts[1:])))
 
 
 def _cpu(beats: tuple[Beat, ...]) -> float:

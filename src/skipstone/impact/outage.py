@@ -125,7 +125,7 @@ def find_boots(samples: Iterable[Sample]) -> tuple[Boot, ...]:
         if sample.reply is not Reply.GOOD or not sample.text:
             continue
         at = moment(sample.sent)
-        if boots and boots[-1].boot_id == sample.text and not _went_back(uptime, sample.uptime):
+        if boots and boots[-1].boot_id == sample.text and not went_back(uptime, sample.uptime):
             boots[-1] = boots[-1].model_copy(update={"last": at})
         else:
             boots.append(Boot(boot_id=sample.text, uptime=sample.uptime, first=at, last=at))
@@ -133,7 +133,8 @@ def find_boots(samples: Iterable[Sample]) -> tuple[Boot, ...]:
     return tuple(boots)
 
 
-def _went_back(before: float | None, now: float | None) -> bool:
+def went_back(before: float | None, now: float | None) -> bool:
+    """Return whether an uptime says that the instance was booted anew."""
     return before is not None and now is not None and now < before - _UPTIME_JITTER
 
 
@@ -142,7 +143,7 @@ def summarise(probe: Probe, samples: Iterable[Sample], until: int, blind: Sequen
 
     ``until`` is when probing ended, and ``blind`` when no probe ran (start, end), in microseconds since the
     epoch: there no reply was asked for, so it makes no gap. An outage seen before or after it is taken to
-    have lasted through it.
+    have lasted through it. What a guest says of itself has no gaps but outages: it is not heard all the time.
     """
     samples = list(samples)
     outages = tuple(find_outages(samples, until, blind))
@@ -151,7 +152,7 @@ def summarise(probe: Probe, samples: Iterable[Sample], until: int, blind: Sequen
     gaps = [
         (after - before) / MICROSECONDS
         for before, after in pairwise(good)
-        if not any(start < after and before < end for start, end in blind)
+        if not probe.kind.of_guest and not any(start < after and before < end for start, end in blind)
     ]
     lengths = [outage.seconds for outage in outages]
     return Stream(

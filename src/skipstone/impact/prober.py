@@ -16,21 +16,23 @@ from contextlib import AsyncExitStack, suppress
 from skipstone.errors import SkipstoneError
 from skipstone.impact.api import ApiProbe, Client
 from skipstone.impact.calls import QUESTIONS
+from skipstone.impact.canaries import Canaries, Heard
 from skipstone.impact.cleaning import clean
 from skipstone.impact.clock import Clock
 from skipstone.impact.credentials import CloudAccess, Credentials
 from skipstone.impact.icmp import Pinger
-from skipstone.impact.instance import BootProbe, PingProbe
+from skipstone.impact.instance import BootProbe, PingProbe, TcpProbe
 from skipstone.impact.recording import Beat, Mark, Note, Recording
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
-from skipstone.impact.spec import ProbeSpec
+from skipstone.impact.spec import InstanceTarget, ProbeSpec
 from skipstone.impact.survey import Asker, survey
-from skipstone.impact.wire import new_http
+from skipstone.impact.wire import Unserved, exchange, new_http
 
 _log = logging.getLogger(__name__)
 
 _BEAT = 1.0
 _HOUR = 3600
+_INTRODUCE = 5.0
 _NICENESS = -10
 """Measuring comes first: a probe that waits for the processor sees outages that are none."""
 
@@ -68,6 +70,9 @@ class Prober:
         self._access = access
         self._credentials = Credentials(access.fetch)
         self._samples: list[Sample] = []
+        self._heard: list[Heard] = []
+        self._canaries = Canaries(spec.instances)
+        self._ids: dict[tuple[Kind, str, str], int] = {}
         self._beats: list[Beat] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -127,16 +132,23 @@ class Prober:
         def asker(probe: Probe) -> Asker:
             if probe.kind is Kind.PING:
                 return PingProbe(probe, pinger, self._clock, limit)
-            return BootProbe(probe, http, self._clock, port, limit)
+            if probe.kind is Kind.TCP:
+                return TcpProbe(probe, self._clock, self._spec.tcp_port or port, limit)
+            return BootProbe(probe, http, self._clock, port, limit, on_page=self._hear)
 
         if not again:
             await self._survey(asker)
-        pace = {Kind.PING: self._spec.ping_interval, Kind.BOOT: self._spec.boot_interval}
+        pace = {
+            Kind.PING: self._spec.ping_interval,
+            Kind.TCP: self._spec.tcp_interval,
+            Kind.BOOT: self._spec.boot_interval,
+        }
         found = [probe for probe in self._recording.probes() if probe.kind.of_instance]
         return [(pace[probe.kind], asker(probe)) for probe in found]
 
     async def _survey(self, asker: Callable[[Probe], Asker]) -> None:
-        found, left_out = await survey(self._spec.instances, asker)
+        kinds = [Kind.PING, Kind.BOOT, *([Kind.TCP] if self._spec.tcp_port else [])]
+        found, left_out = await survey(self._spec.instances, asker, kinds)
         for target, kind in found:
             self._recording.probe(kind, target.id, target.name, target.address)
         for line in left_out:
@@ -148,6 +160,7 @@ class Prober:
             keeper = group.create_task(self._credentials.keep())
             group.create_task(repeat(self._pulse, _BEAT, 0, stop))
             group.create_task(repeat(self._flush, _BEAT, _BEAT, stop))
+            group.create_task(repeat(self._introduce, _INTRODUCE, _INTRODUCE, stop))
             for index, (interval, asker) in enumerate(probes):
                 # spread over the interval, so that the cloud is not asked everything at once
                 delay = interval * index / count
@@ -167,6 +180,20 @@ class Prober:
 
         return spawn if asker.overlaps else ask
 
+    def _hear(self, probe: Probe, content: bytes, boot: str, up: float, received: int) -> None:
+        """Take what a canary says beside its boot-id; nothing of a survey, which has no probe yet."""
+        if probe.id:
+            target = InstanceTarget(id=probe.subject, name=probe.name, address=probe.target)
+            self._heard += self._canaries.hear(target, content, boot, up, received)
+
+    async def _introduce(self) -> None:
+        """Tell canaries of one another; one that cannot be told is told again in a minute."""
+        for address, peers in self._canaries.due(self._clock.now()):
+            url = f"http://{address}:{self._spec.boot_port}/cgi-bin/peers?{','.join(peers)}"
+            with suppress(Unserved):
+                async with new_http(tls=True) as http:
+                    await exchange(http, "GET", url, timeout=self._spec.timeout)
+
     async def _pulse(self) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         cpu = int((usage.ru_utime + usage.ru_stime) * MICROSECONDS)
@@ -175,13 +202,25 @@ class Prober:
     async def _flush(self) -> None:
         samples, self._samples = self._samples, []
         beats, self._beats = self._beats, []
+        heard, self._heard = self._heard, []
         try:
-            await asyncio.to_thread(self._recording.write, samples, beats)
+            await asyncio.to_thread(self._write, samples, heard, beats)
         except sqlite3.Error:
             # a full disk: kept in memory and written when there is room again
             _log.exception("the recording could not be written")
             self._samples[:0] = samples
+            self._heard[:0] = heard
             self._beats[:0] = beats
+
+    def _write(self, samples: list[Sample], heard: list[Heard], beats: list[Beat]) -> None:
+        self._recording.write([*samples, *map(self._said, heard)], beats)
+
+    def _said(self, heard: Heard) -> Sample:
+        """Return what a canary says as a sample; its probe is there from the first word on."""
+        key = (heard.kind, heard.subject, heard.target)
+        if key not in self._ids:
+            self._ids[key] = self._recording.probe(heard.kind, heard.subject, heard.name, heard.target).id
+        return Sample(self._ids[key], heard.sent, 0, heard.reply, heard.text)
 
     async def _clean(self, client: Client) -> None:
         token = self._credentials.valid

@@ -155,9 +155,22 @@ class Recording:
         with closing(rows):
             yield from groupby(samples, key=attrgetter("probe"))
 
-    def beats(self) -> Iterator[Beat]:
-        """Yield the prober's pulses in order."""
-        return map(Beat._make, self._connection.execute("SELECT * FROM beats ORDER BY at"))
+    def samples_of(self, probe: int, after: int, until: int) -> Iterator[Sample]:
+        """Yield the samples of one probe that were sent after and until these times, in order."""
+        rows = self._connection.execute(
+            "SELECT probe, sent, took, reply, coalesce(texts.text, ''), uptime FROM samples"
+            " LEFT JOIN texts ON texts.id = samples.text"
+            " WHERE probe = ? AND sent > ? AND sent <= ? ORDER BY sent",
+            (probe, after, until),
+        )
+        with closing(rows):
+            for id_, sent, took, reply, *rest in rows:
+                yield Sample(id_, sent, took, Reply(reply), *rest)
+
+    def beats(self, after: int = 0) -> Iterator[Beat]:
+        """Yield the prober's pulses in order, those after a time."""
+        rows = self._connection.execute("SELECT * FROM beats WHERE at > ? ORDER BY at", (after,))
+        return map(Beat._make, rows)
 
     def notes(self) -> tuple[Note, ...]:
         """Return the remarks in order."""

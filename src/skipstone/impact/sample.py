@@ -7,17 +7,39 @@ MICROSECONDS = 1_000_000
 
 
 class Kind(StrEnum):
-    """What a probe asks: an API to read or to write, an instance by ICMP or for its boot-id over HTTP."""
+    """What a probe asks.
+
+    An API to read or to write; an instance by ICMP, by a connection to a port, or for its boot-id over HTTP.
+    What a canary in an instance says: whether it reaches a peer (PAIR), and whether its writes end (DISK).
+    """
 
     READ = "read"
     WRITE = "write"
     PING = "ping"
+    TCP = "tcp"
     BOOT = "boot"
+    PAIR = "pair"
+    DISK = "disk"
+
+    @property
+    def of_api(self) -> bool:
+        """Whether an API is asked."""
+        return self in {Kind.READ, Kind.WRITE}
 
     @property
     def of_instance(self) -> bool:
-        """Whether an instance is asked, and not an API."""
-        return self in {Kind.PING, Kind.BOOT}
+        """Whether an instance is asked from outside."""
+        return self in {Kind.PING, Kind.TCP, Kind.BOOT}
+
+    @property
+    def of_guest(self) -> bool:
+        """Whether it is what a guest says of itself: it says the last good reply, not each one."""
+        return self in {Kind.PAIR, Kind.DISK}
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether questions do not wait for the one before, so that replies come out of order."""
+        return self in {Kind.PING, Kind.TCP}
 
 
 class Reply(IntEnum):

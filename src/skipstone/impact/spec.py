@@ -42,7 +42,8 @@ class ProbeSpec(Fact):
     """Everything the prober needs; intervals and timeouts in seconds, ``hours`` ends a forgotten prober.
 
     An API is asked one question at a time, read and write each; a ping does not wait for the one before,
-    as ``ping`` does not, so that replies lost can be compared with any ping log.
+    as ``ping`` does not, so that replies lost can be compared with any ping log. Connections are made to
+    ``tcp_port``, where one is named: to sshd it would be five a second, which sshd punishes.
     """
 
     format: Literal[1] = 1
@@ -55,18 +56,25 @@ class ProbeSpec(Fact):
     ping_interval: float = Field(0.2, gt=0)
     boot_interval: float = Field(0.5, gt=0)
     boot_port: int = 80
+    tcp_port: int | None = None
+    tcp_interval: float = Field(0.2, gt=0)
     timeout: float = Field(2.0, gt=0)
     hours: float = Field(24.0, gt=0)
 
 
 def build_spec(
-    cloud: Cloud, inventory: Inventory, *, interval: float = 1.0, instances: int = _SAMPLE
+    cloud: Cloud,
+    inventory: Inventory,
+    *,
+    interval: float = 1.0,
+    instances: int = _SAMPLE,
+    tcp_port: int | None = None,
 ) -> ProbeSpec:
     """Return the probes for a cloud: every API that has a known read and write, and its instances.
 
-    ``interval`` is between two questions to one API, in seconds. Every address of an instance is taken:
-    only the prober, outside, can find out which of them answer. Where there are more than ``instances``
-    instances, as many are chosen, evenly over the computes.
+    ``interval`` is between two questions to one API, in seconds; ``tcp_port`` is what to connect to. Every
+    address of an instance is taken: only the prober, outside, can find out which of them answer. Where there
+    are more than ``instances`` instances, as many are chosen, evenly over the computes.
     """
     return ProbeSpec(
         cloud=inventory.cloud,
@@ -79,6 +87,7 @@ def build_spec(
         ),
         read_interval=interval,
         write_interval=interval,
+        tcp_port=tcp_port,
     )
 
 

@@ -23,18 +23,18 @@ class Asker(Protocol):
 
 
 async def survey(
-    targets: Iterable[InstanceTarget], asker: Callable[[Probe], Asker]
+    targets: Iterable[InstanceTarget],
+    asker: Callable[[Probe], Asker],
+    kinds: Iterable[Kind] = (Kind.PING, Kind.BOOT),
 ) -> tuple[list[tuple[InstanceTarget, Kind]], list[str]]:
-    """Return what answers (by ping, with a boot-id), and a line with the reason for each address left out.
+    """Return what answers in which way, and a line with the reason for each address left out.
 
-    An address of several instances, in networks that know nothing of one another, is left out: nobody could
-    say which of them answered.
+    Over HTTP it has to be with a boot-id. An address of several instances, in networks that know nothing of
+    one another, is left out: nobody could say which of them answered.
     """
-    targets = tuple(targets)
+    targets, kinds = tuple(targets), tuple(kinds)
     uses = Counter(target.address for target in targets)
-    pairs = [
-        (target, kind) for target in targets if uses[target.address] == 1 for kind in (Kind.PING, Kind.BOOT)
-    ]
+    pairs = [(target, kind) for target in targets if uses[target.address] == 1 for kind in kinds]
     answers = await asyncio.gather(*(_answers(asker(_trial(target, kind)), kind) for target, kind in pairs))
     found = [pair for pair, answered in zip(pairs, answers, strict=True) if answered]
     seen = {target.address for target, _ in found}
@@ -54,7 +54,7 @@ def _trial(target: InstanceTarget, kind: Kind) -> Probe:
 async def _answers(asker: Asker, kind: Kind) -> bool:
     for _ in range(_TRIES):
         sample = await asker.ask()
-        if sample.reply is Reply.GOOD and (sample.text or kind is Kind.PING):
+        if sample.reply is Reply.GOOD and (sample.text or kind is not Kind.BOOT):
             return True
         await asyncio.sleep(_PAUSE)
     return False

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import aiohttp
 
-_MOST = 1 << 20
+_MOST = 64 << 20
+"""Bytes of a reply: nova's list of a thousand servers, the most that it gives at once, has three million."""
 
 
 class Unserved(Exception):  # noqa: N818 - reads as what happened
@@ -49,7 +50,7 @@ async def exchange(
         async with http.request(
             method, url, data=body, headers=headers, timeout=limit, allow_redirects=False
         ) as response:
-            return response.status, await response.content.read(_MOST)
+            return response.status, await _whole(response)
     except TimeoutError as fault:
         raise Unserved(f"no reply in {timeout:g} s", timed_out=True) from fault
     except aiohttp.ClientConnectorError as fault:
@@ -59,3 +60,13 @@ async def exchange(
         raise Unserved("connection lost") from fault
     except aiohttp.ClientError as fault:
         raise Unserved(type(fault).__name__) from fault
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Return a reply's body to its end, in however many pieces it comes; raise Unserved where it has none."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _MOST:
+            raise Unserved(f"a reply of more than {_MOST >> 20} MiB", status=response.status)
+    return bytes(body)

@@ -1,5 +1,6 @@
 """What is written and run on a host to make it part of the cloud: templates in, files and scripts out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -8,14 +9,18 @@ from pathlib import Path
 
 import jinja2
 
+from skipstone.lab.edited import edited
 from skipstone.lab.release import REPORTING, LabRelease, Project
 from skipstone.lab.topology import Node, Topology
 
 TEMPLATES = "templates"
 SHARED = "every"
 REGION = "RegionOne"
+SERVICES = ("keystone", "glance", "placement", "nova", "neutron", "cinder", "heat")
 # the lab is reachable from its own machine only; a fixed password keeps golden clouds comparable
 PASSWORD = "skipstone-lab-0nly"  # noqa: S105
+SETTINGS = re.compile(rf"etc/({'|'.join(SERVICES)})/.*\.(conf|ini)")
+"""Files of oslo.config among what is written."""
 DATABASES = (
     ("keystone", "keystone"), ("glance", "glance"), ("placement", "placement"), ("nova", "nova"),
     ("nova_api", "nova"), ("nova_cell0", "nova"), ("neutron", "neutron"),
@@ -40,7 +45,7 @@ class Configuration:
                 if not self._left_out(path):
                     template = environment.get_template(f"{folder}/{path}")
                     found[path] = template.render(self._facts(node)).lstrip("\n")
-        return found
+        return found | self.release.written.get(node.role, {})
 
     def agents(self) -> tuple[str, ...]:
         """Return every agent that must report, as ``nova-compute on cmp1``."""
@@ -56,11 +61,18 @@ class Configuration:
         return _environment().get_template(f"scripts/{name}.sh").render(self._facts(node))
 
     def write(self, node: Node, tree: Path) -> None:
-        """Write the files of a host into its tree; owner and mode of a file that exists are kept."""
+        """Write the files of a host into its tree; owner and mode of a file that exists are kept.
+
+        Services have the long file that their package ships, edited, with what an operator wrote years ago.
+        """
         for path, text in self.files(node).items():
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+            if SETTINGS.fullmatch(path) and target.exists():
+                whole = edited(target.read_text(), text, self.release.aged.get(path, ""))
+            else:
+                whole = text
+            target.write_text(whole)
 
     def _left_out(self, path: str) -> bool:
         return any(path.startswith(f"etc/{project}/") for project in Project if project not in self.projects)

@@ -12,7 +12,7 @@ from skipstone.lab.image import Recipe
 # modules whose code shapes what they build
 IMAGE_CODE = ("image.py",)
 GUEST_CODE = ("guest.py", "image.py")
-GOLDEN_CODE = ("access.py", "configuration.py", "golden.py", "resources.py")
+GOLDEN_CODE = ("access.py", "configuration.py", "edited.py", "golden.py", "resources.py")
 
 
 def image_key(recipe: Recipe) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from skipstone.errors import InputError, LabError
 from skipstone.lab import resources
 from skipstone.lab.access import make_key, personalize, write_access
+from skipstone.lab.bare import BareSystem, keys_of, wait_ssh
 from skipstone.lab.cgroup import Cgroup
 from skipstone.lab.configuration import Configuration
 from skipstone.lab.golden import Golden
@@ -160,6 +161,27 @@ class Lab:
             self._snapshots.delete(snapshot.name)
             if load_state(self._place) is None:
                 self._disk.close()
+
+    def reinstall(self, name: str, suite: str) -> None:
+        """Put a fresh Debian on a host, as an installer does; returns when its sshd answers.
+
+        It keeps its name, address and cards, and nothing of what was on its disk.
+        """
+        with locked(self._place), self._progress.step(f"{name} installed anew with {suite}"):
+            wanted = self._state().wanted
+            topology = load_topology(wanted.topology)
+            host = next(host for host in self._hosts(topology) if host.node == topology.node(name))
+            bare = BareSystem(self._place, self._disk, suite)
+            volume = bare.build()
+            host.kill()
+            bare.install(volume, host.node, self._configuration(wanted))
+            host.start()
+            host.wait_console()
+            wait_ssh(host.node.address)
+
+    def host_keys(self, name: str) -> str:
+        """Return the SSH host keys that are on a host's disk, one a line."""
+        return keys_of(self.host(name).tree)
 
     def _begin(self, wanted: Wanted) -> LabState:
         self._sweep()

@@ -15,7 +15,6 @@ from skipstone.lab.topology import Topology
 
 GIB = 1024**3
 DISK_BYTES = 12 * GIB  # images 3, golden cloud and hosts 2, an upgrade 4, packages and spare 3
-MEMORY_BYTES = 8 * GIB  # hosts and instances 7, the rest for what works on them
 # program -> Debian package
 TOOLS = {
     "btrfs": "btrfs-progs", "ethtool": "ethtool", "ip": "iproute2", "mcopy": "mtools",
@@ -41,7 +40,7 @@ def refuse_obstacles(place: Place, topology: Topology, *, running: bool) -> None
     """
     obstacles = [*missing_rights(), *missing_tools(), *missing_devices(), *lack_of_disk(place)]
     if not running:
-        obstacles += lack_of_memory()
+        obstacles += lack_of_memory(topology.memory * GIB)
         obstacles += taken_addresses(topology, place.tag)
     if obstacles:
         raise InputError(
@@ -88,7 +87,7 @@ def lack_of_disk(place: Place, needed: int = DISK_BYTES) -> Iterable[Obstacle]:
         )
 
 
-def lack_of_memory(needed: int = MEMORY_BYTES, meminfo: Path = Path("/proc/meminfo")) -> Iterable[Obstacle]:
+def lack_of_memory(needed: int, meminfo: Path = Path("/proc/meminfo")) -> Iterable[Obstacle]:
     """Tell when too little memory is available."""
     fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) * 1024

@@ -37,7 +37,9 @@ class LabRelease(BaseModel):
 
     ``suite`` is the Debian suite that carries it; ``suite_updates`` is false where Debian has taken the
     suite's updates from its mirrors. ``service_role`` says whether ``keystone-manage
-    bootstrap`` of that release makes the role ``service``.
+    bootstrap`` of that release makes the role ``service``. ``aged`` is what an operator of that release has
+    in a file from years ago, by path below ``/``: older names, and options that later releases lack.
+    ``written`` are whole files of his own, by role and path.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +51,8 @@ class LabRelease(BaseModel):
     every: Parts
     roles: dict[Role, Parts]
     optional: dict[Project, Parts] = Field(default_factory=dict)
+    aged: dict[str, str] = Field(default_factory=dict)
+    written: dict[Role, dict[str, str]] = Field(default_factory=dict)
 
     def packages(self, role: Role, projects: frozenset[Project]) -> tuple[str, ...]:
         """Return what is installed on a host of this role."""

@@ -145,12 +145,17 @@ def make_image(cloud: Any, file: Path) -> None:  # noqa: ANN401
 
 
 def make_instances(cloud: Any, configuration: Configuration) -> None:  # noqa: ANN401
-    """Start one instance per compute host on the provider network, and one behind the router.
+    """Start the instances of each compute host on the provider network, and one behind the router.
 
     Raises LabError when one does not become active.
     """
     computes = configuration.topology.computes
-    servers = [_start_instance(cloud, f"on-{node.name}", "provider", node.name) for node in computes]
+    names = ("on", *(f"{number}-on" for number in range(2, configuration.topology.instances + 1)))
+    servers = [
+        _start_instance(cloud, f"{name}-{node.name}", "provider", node.name)
+        for name in names
+        for node in computes
+    ]
     servers.append(_start_instance(cloud, ROUTED, ROUTED, computes[0].name))
     for server in servers:
         cloud.compute.wait_for_server(server, wait=300, interval=1)

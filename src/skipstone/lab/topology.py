@@ -36,7 +36,8 @@ class Topology(BaseModel):
     """Hosts and the two networks between them.
 
     ``management`` and ``provider`` are the addresses of this machine on the two bridges, with prefix;
-    instances take provider addresses from ``pool`` (first, last).
+    instances take provider addresses from ``pool`` (first, last). Each compute has so many ``instances`` on
+    the provider network. ``memory`` is what all of it takes, in GiB, with some to spare for what works on it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +48,8 @@ class Topology(BaseModel):
     pool: tuple[str, str]
     tenant: IPv4Network
     nodes: tuple[Node, ...]
+    instances: int = 1
+    memory: int
 
     @property
     def controller(self) -> Node:
@@ -67,19 +70,31 @@ class Topology(BaseModel):
         raise InputError(f"the lab has no host {name!r}", remedy=f"hosts: {known}")
 
 
-TOPOLOGIES = {
-    "small": Topology(
-        name="small",
+def _topology(name: str, *, computes: int, instances: int, memory: int) -> Topology:
+    """Return one controller and some computes; every topology of the lab has the same networks and names."""
+    controller = Node(name="ctl1", address="10.77.0.11", role=Role.CONTROLLER)
+    others = [
+        Node(name=f"cmp{number}", address=f"10.77.0.{20 + number}", role=Role.COMPUTE)
+        for number in range(1, computes + 1)
+    ]
+    return Topology(
+        name=name,
         management=IPv4Interface("10.77.0.1/24"),
         provider=IPv4Interface("10.88.0.1/24"),
         pool=("10.88.0.100", "10.88.0.200"),
         tenant=IPv4Network("172.20.0.0/24"),
-        nodes=(
-            Node(name="ctl1", address="10.77.0.11", role=Role.CONTROLLER),
-            Node(name="cmp1", address="10.77.0.21", role=Role.COMPUTE),
-            Node(name="cmp2", address="10.77.0.22", role=Role.COMPUTE),
-        ),
-    ),
+        nodes=(controller, *others),
+        instances=instances,
+        memory=memory,
+    )
+
+
+TOPOLOGIES = {
+    found.name: found
+    for found in (
+        _topology("small", computes=2, instances=1, memory=8),
+        _topology("wide", computes=4, instances=2, memory=14),
+    )
 }
 
 

@@ -12,7 +12,9 @@ from pydantic import Field, SerializeAsAny
 from skipstone.checks.finding import Finding
 from skipstone.cloud.fingerprint import Fingerprint
 from skipstone.cloud.model import Fact
-from skipstone.steps.step import Reversibility, Step
+from skipstone.plan.admission import forecast
+from skipstone.plan.window import Window
+from skipstone.steps.step import Reversibility, Step, is_empty
 
 GATE_EXPIRES = 2 * 3600
 """Seconds for which an approval is waited for: what it is based on grows old."""
@@ -24,10 +26,16 @@ ALWAYS_A_WAY_BACK = (
 
 
 class Stage(Fact):
-    """A group of steps; stages follow one another, steps inside run as their ``needs`` allow.
+    """Some steps; stages follow one another, steps inside run as their ``needs`` allow.
 
-    At most ``at_once`` run at the same time, and ``per_zone`` on the hosts of one zone (a rack, an
-    availability zone); None leaves it to the operator's settings.
+    At most ``at_once`` run at the same time, and ``per_zone`` on the hosts of one zone (a rack); None leaves
+    it to the operator's settings.
+
+    ``groups`` are those that steps name (``Step.group``), in the order in which they are to begin, each with
+    its lanes: what it shares with others. ``lanes`` say how many groups, or steps (``Step.lanes``), may be in
+    each; a group is in its lanes from the beginning of its first step to the end of its last one.
+    Up to ``failures`` groups may fail before no other begins; none begins outside ``windows``, if there are
+    any.
     """
 
     name: str
@@ -35,14 +43,29 @@ class Stage(Fact):
     steps: tuple[SerializeAsAny[Step], ...]
     at_once: int | None = None
     per_zone: int | None = None
+    lanes: dict[str, int] = Field(default_factory=dict, exclude_if=is_empty)
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=is_empty)
+    failures: int = Field(0, exclude_if=is_empty)
+    windows: tuple[Window, ...] = Field((), exclude_if=is_empty)
 
-    @property
-    def estimate(self) -> int:
-        """Seconds along the longest chain of needs."""
+    @cached_property
+    def seconds(self) -> dict[str, int]:
+        """Seconds along the longest chain of needs, of each group; of the other steps at ``""``."""
         ends: dict[str, int] = {}
+        found = dict.fromkeys(self.groups, 0)
         for step in self.steps:
             ends[step.id] = step.estimate + max((ends[need] for need in step.needs), default=0)
-        return max(ends.values(), default=0)
+            found[step.group] = max(found.get(step.group, 0), ends[step.id])
+        return found
+
+    @cached_property
+    def estimate(self) -> int:
+        """Seconds that it takes as its needs and lanes allow, without waiting for a window."""
+        alone = self.seconds.get("", 0)
+        if self.at_once and not self.groups:
+            alone = max(alone, sum(step.estimate for step in self.steps) // self.at_once)
+        groups = ((name, lanes, self.seconds[name]) for name, lanes in self.groups.items())
+        return max(alone, forecast(groups, self.lanes))
 
 
 class Gate(Fact):

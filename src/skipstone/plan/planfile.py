@@ -1,13 +1,13 @@
 """The plan file: YAML that a person reviews, refused when it was changed afterwards.
 
 Beside its parameters every step shows the exact commands it will run. They are there to be read: on loading
-they are rendered again from the parameters and must be the same.
+they are rendered again from the parameters and must be the same. What differs from another step's in the
+host's name alone is not shown again.
 """
 
 import difflib
 import json
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import yaml
 from pydantic import ValidationError
 
 from skipstone.errors import InputError, PlanRefused
-from skipstone.plan.plan import Plan
+from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.yamltext import item_text, yaml_text
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Step
 
@@ -40,9 +41,36 @@ def commands_of(step: Step) -> dict[str, dict[str, str]]:
 
 
 def plan_digest(plan: Plan) -> str:
-    """Hash of everything in the plan."""
-    text = json.dumps(plan.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()
+    """Hash of everything in the plan, as JSON with its keys in order; made step by step: it can be large."""
+    found = sha256()
+    head = plan.model_dump(mode="json", exclude={"stages"})
+    for piece in _with_list(head, "stages", map(_stage_pieces, plan.stages)):
+        found.update(piece.encode())
+    return found.hexdigest()
+
+
+def _stage_pieces(stage: Stage) -> Iterator[str]:
+    steps = ([_compact(step.model_dump(mode="json"))] for step in stage.steps)
+    return _with_list(stage.model_dump(mode="json", exclude={"steps"}), "steps", steps)
+
+
+def _with_list(facts: dict[str, Any], name: str, items: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the JSON of facts and one list more, in pieces."""
+    for number, key in enumerate(sorted([*facts, name])):
+        yield f'{"," if number else "{"}"{key}":'
+        if key != name:
+            yield _compact(facts[key])
+            continue
+        yield "["
+        for position, item in enumerate(items):
+            yield from ((",",) if position else ())
+            yield from item
+        yield "]"
+    yield "}"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def to_data(plan: Plan) -> dict[str, Any]:
@@ -56,11 +84,7 @@ def to_data(plan: Plan) -> dict[str, Any]:
 
 def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Scripts]:
     """Return the plan that ``to_data`` wrote and the commands it showed; raise PlanRefused where edited."""
-    shown = {
-        str(step.get("id")): step.pop("scripts", None) or {}
-        for stage in data.get("stages", ())
-        for step in stage.get("steps", ())
-    }
+    shown = _shown(step for stage in data.get("stages", ()) for step in stage.get("steps", ()))
     stages = [{**stage, "steps": [_step(step, where) for step in stage["steps"]]} for stage in data["stages"]]
     known = {key: value for key, value in data.items() if key not in {"digest", "point_of_no_return"}}
     plan = Plan.model_validate({**known, "stages": stages})
@@ -81,15 +105,48 @@ def _step(data: dict[str, Any], where: str) -> Step:
     return kind.model_validate(data)
 
 
-class _Dumper(yaml.CSafeDumper):
-    """Writes scripts as blocks, not as one quoted line."""
+def _shown(steps: Iterable[dict[str, Any]]) -> Scripts:
+    """Take the commands that are shown out of the steps' data, and return them."""
+    found: Scripts = {}
+    names: dict[str, str] = {}
+    for step in steps:
+        name, scripts = str(step.get("id")), step.pop("scripts", None) or {}
+        names[name] = step.get("group") or step["host"]
+        like = scripts.get(_LIKE)
+        found[name] = _renamed(found[like], names[like], names[name]) if isinstance(like, str) else scripts
+    return found
 
 
-def _as_block(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+_LIKE = "like"
+"""In the place of a step's scripts: the step whose they are, with the other host's name."""
+
+_MODELS = 4
+"""Steps of a kind that others may be like."""
 
 
-_Dumper.add_representer(str, _as_block)
+def _renamed(scripts: dict[str, dict[str, str]], old: str, new: str) -> dict[str, dict[str, str]]:
+    return {
+        act: {key: text.replace(old, new) for key, text in command.items()}
+        for act, command in scripts.items()
+    }
+
+
+class _Showing:
+    """Says what of a step's commands the file shows, for each step in its order."""
+
+    def __init__(self) -> None:
+        self._models: dict[type[Step], list[tuple[str, str, dict[str, dict[str, str]]]]] = {}
+
+    def scripts(self, step: Step) -> dict[str, Any]:
+        """Return the commands, or which earlier step's they are but for the name of the host."""
+        scripts, name = commands_of(step), step.group or step.host
+        models = self._models.setdefault(type(step), [])
+        for model, host, shown in models:
+            if host != name and _renamed(shown, host, name) == scripts:
+                return {_LIKE: model}
+        if len(models) < _MODELS:
+            models.append((step.id, name, scripts))
+        return scripts
 
 
 def save_plan(plan: Plan, path: Path) -> None:
@@ -104,24 +161,14 @@ def save_plan(plan: Plan, path: Path) -> None:
 def _pieces(plan: Plan) -> Iterator[str]:
     """Yield the file's text step by step: a plan of ten thousand as one tree would take 120 MB."""
     head = {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return}
-    yield _open_list(head | plan.model_dump(mode="json", exclude={"stages"}), "stages", empty=not plan.stages)
+    showing = _Showing()
+    yield yaml_text(head | plan.model_dump(mode="json", exclude={"stages"}))
+    yield "stages:\n" if plan.stages else "stages: []\n"
     for stage in plan.stages:
-        facts = stage.model_dump(mode="json", exclude={"steps"})
-        head_of_stage = _open_list(facts, "steps", empty=not stage.steps)
-        yield "- " + textwrap.indent(head_of_stage, "  ").removeprefix("  ")
+        yield item_text(stage.model_dump(mode="json", exclude={"steps"}), "")
+        yield "  steps:\n" if stage.steps else "  steps: []\n"
         for step in stage.steps:
-            text = _yaml([step.model_dump(mode="json") | {"scripts": commands_of(step)}])
-            yield textwrap.indent(text, "  ")
-
-
-def _open_list(facts: dict[str, Any], name: str, *, empty: bool) -> str:
-    """Return a mapping's text that ends with the key of a list, whose items come after it."""
-    return _yaml(facts) + (f"{name}: []\n" if empty else f"{name}:\n")
-
-
-def _yaml(data: object) -> str:
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
-    return text
+            yield item_text(step.model_dump(mode="json") | {"scripts": showing.scripts(step)}, "  ")
 
 
 def load_plan(path: Path) -> Plan:
@@ -165,7 +212,7 @@ def renew_plan(path: Path) -> tuple[Plan, str]:
 
 def _read(path: Path) -> tuple[Plan, Scripts]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        data = _parsed(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError("the plan cannot be read", where=str(path), evidence=str(error)) from error
     if not isinstance(data, dict) or "stages" not in data:
@@ -181,3 +228,40 @@ def _read(path: Path) -> tuple[Plan, Scripts]:
             evidence=str(error),
             remedy="Make the plan again with `skipstone plan`.",
         ) from error
+
+
+def _parsed(path: Path) -> Any:  # noqa: ANN401 - whatever somebody has written
+    """Return a file's data; as ``save_plan`` writes it, it is read step by step, which takes less memory."""
+    pieces, data = _split(path), None
+    for kind, text in pieces:
+        found = yaml.load(text, Loader=yaml.CSafeLoader)
+        if kind is _HEAD:
+            data = found
+        elif not isinstance(data, dict) or not isinstance(found, list):
+            break
+        elif kind is _STAGE:
+            data["stages"] = [*(data["stages"] or ()), *found]
+        else:
+            stage = data["stages"][-1]
+            stage["steps"] = stage["steps"] or []
+            stage["steps"] += found
+    else:
+        return data
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+
+
+_HEAD, _STAGE, _STEP = "", "- ", "  - "
+
+
+def _split(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what stands before the stages, and then each stage without its steps and each step."""
+    kind, lines, after = _HEAD, list[str](), False
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            begins = next((mark for mark in (_STAGE, _STEP) if after and line.startswith(mark)), None)
+            if begins:
+                yield kind, "".join(lines)
+                kind, lines = begins, []
+            after = after or line == "stages:\n"
+            lines.append(line)
+    yield kind, "".join(lines)

@@ -14,21 +14,19 @@ from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.model import Cloud
 from skipstone.errors import PlanRefused
 from skipstone.plan.plan import Stage
-from skipstone.rehearsal.report import Ended, RehearsalReport, ServiceReport
+from skipstone.rehearsal.report import READS_AT_ONCE, Ended, RehearsalReport, ServiceReport
 from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases
 from skipstone.steps.database import MigrateOnline, SyncDatabase
 from skipstone.steps.step import Step
 
 REHEARSED, FAILED, OTHER_ROWS = "databases-rehearsed", "rehearsal-failed", "rehearsal-of-other-rows"
-OTHER_ANSWERS = "rehearsal-other-answers"
+OTHER_ANSWERS, MENDED = "rehearsal-other-answers", "rehearsal-mended-copies"
 
 DRIFT = 0.2
 """Part by which rows may have become more or fewer since the rehearsal before its times are doubted."""
 
 PATIENCE = 4
 """How many times longer than in the rehearsal a step may take before it is given up."""
-
-DUMPS_AT_ONCE = 2
 """As the rehearsal reads them; ``DumpStoppedDatabases`` makes as many as its host has processors."""
 
 
@@ -51,12 +49,18 @@ def expect_same(report: RehearsalReport, cloud: Cloud, source: Release, target: 
 def findings_of(report: RehearsalReport, cloud: Cloud) -> tuple[Finding, ...]:
     """Return what forbids the upgrade, what is to be looked at, and what the rehearsal was of."""
     failed = chain.from_iterable(_failures(service) for service in report.services if not service.passed)
-    return (*failed, *_other_answers(report), *_other_rows(report, cloud), _rehearsed(report))
+    return (
+        *failed,
+        *_mended(report),
+        *_other_answers(report),
+        *_other_rows(report, cloud),
+        _rehearsed(report),
+    )
 
 
 def said_of(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return those of a plan's findings that are a rehearsal's; empty where none was given."""
-    return tuple(found for found in findings if found.id in {REHEARSED, OTHER_ROWS, OTHER_ANSWERS})
+    return tuple(found for found in findings if found.id in {REHEARSED, OTHER_ROWS, OTHER_ANSWERS, MENDED})
 
 
 def timed(stages: tuple[Stage, ...], report: RehearsalReport) -> tuple[Stage, ...]:
@@ -85,7 +89,7 @@ def _measured(stage: Stage, step: Step, report: RehearsalReport) -> float | None
             return sum(_dump_seconds(report), 0.0) or None
         case DumpStoppedDatabases():
             each = _dump_seconds(report)
-            return max(sum(each) / DUMPS_AT_ONCE, *each) if each else None
+            return max(sum(each) / READS_AT_ONCE, *each) if each else None
     return None
 
 
@@ -109,7 +113,7 @@ def _dump_seconds(report: RehearsalReport) -> list[float]:
 
 def _failures(service: ServiceReport) -> Iterator[Finding]:
     last = service.stops[-1]
-    for trouble in last.troubles:
+    for trouble in last.left:
         yield Finding(
             id=FAILED,
             severity=Severity.INHIBITOR,
@@ -128,6 +132,19 @@ def _failures(service: ServiceReport) -> Iterator[Finding]:
             where=f"{service.service}, {last.title}",
             evidence=f"{command.command}: {_last_line(command.output)}" if command else "",
             remedy="read the rehearsal's report, mend what it names, and rehearse again",
+        )
+
+
+def _mended(report: RehearsalReport) -> Iterator[Finding]:
+    for service, stop, trouble in report.mended:
+        yield Finding(
+            id=MENDED,
+            severity=Severity.WARNING,
+            title=f"the rehearsal had to mend {service}'s copies before {stop.title}:"
+            f" it did not hold that {trouble.condition}",
+            where=trouble.database,
+            evidence=f"{trouble.rows} rows ({trouble.check})",
+            remedy=trouble.remedy,
         )
 
 

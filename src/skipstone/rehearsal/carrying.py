@@ -83,31 +83,44 @@ class Workshop:
         return tuple(made)
 
     def _make(self, stop: Stop) -> StopDone:
+        prior = self._run_all(stop, stop.prior)
+        if _failed(prior):
+            return StopDone(stop, Ended.FAILED, prior, (), self._heads(stop))
         guards = Guards(self.server, self.catalog, self.databases)
         troubles = guards.before(stop.guards)
+        if stop.synced:
+            troubles = tuple(guards.mend(troubles))
         # what an earlier upgrade has left behind is told, and no reason to stop
         if stop.synced and any(trouble.stops for trouble in troubles):
-            return StopDone(stop, Ended.GUARDED, troubles=troubles)
+            return StopDone(stop, Ended.GUARDED, prior, troubles)
+        done = (*prior, *self._run_all(stop, stop.moves))
+        found = self._heads(stop)
+        if _failed(done):
+            return StopDone(stop, Ended.FAILED, done, troubles, found)
+        damages = guards.after(stop.guards) if stop.synced else ()
+        return StopDone(stop, self._end(stop, found, damages), done, (*troubles, *damages), found)
+
+    def _run_all(self, stop: Stop, moves: Sequence[Move]) -> tuple[MoveDone, ...]:
+        """Run commands with each configuration of their service, up to the first that does not end well."""
         done: list[MoveDone] = []
         seen = self._marks(stop)
-        for move in stop.moves:
+        for move in moves:
             self.watcher.move(move)
             for configuration in self.configurations[stop.service]:
-                made, before, seen = self._run(move, configuration), seen, self._marks(stop)
+                made, before, seen = self.run(move, configuration), seen, self._marks(stop)
                 done.append(replace(made, touched=touched(before, seen)))
-                if done[-1].outcome not in (Outcome.DONE, Outcome.WARNING):
-                    return StopDone(stop, Ended.FAILED, tuple(done), troubles, self._heads(stop))
+                if _failed(done):
+                    return tuple(done)
             self.watcher.advance()
-        found = self._heads(stop)
-        damages = guards.after(stop.guards) if stop.synced else ()
-        return StopDone(stop, self._end(stop, found, damages), tuple(done), (*troubles, *damages), found)
+        return tuple(done)
 
     def _end(self, stop: Stop, found: Mapping[str, tuple[str, ...]], damages: Sequence[Trouble]) -> Ended:
         if stop.synced and not all(self._is_head(stop, name, now) for name, now in found.items()):
             return Ended.OTHER_HEADS
         return Ended.DAMAGED if damages else Ended.DONE
 
-    def _run(self, move: Move, configuration: Path) -> MoveDone:
+    def run(self, move: Move, configuration: Path) -> MoveDone:
+        """Run a command, as often as it says that it wants to be run again."""
         began, rounds = time.monotonic(), 0
         outcome, code, output = Outcome.RERUN, 0, ""
         while outcome is Outcome.RERUN and rounds < ROUNDS:
@@ -165,6 +178,11 @@ class Workshop:
 def has_arrived(chain: Sequence[Stop], made: Sequence[StopDone]) -> bool:
     """Say whether every stop of a service was made, and ended well."""
     return len(made) == len(chain) and all(done.ended is Ended.DONE for done in made)
+
+
+def _failed(done: Sequence[MoveDone]) -> bool:
+    """Say whether the last of these commands did not end well."""
+    return bool(done) and done[-1].outcome not in (Outcome.DONE, Outcome.WARNING)
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -153,11 +153,12 @@ class Client:
                 "the dump cannot be loaded",
                 where=self._where,
                 evidence="\n".join(errors)[-600:] or said[-600:],
-                remedy=_remedy(said, self._server),
+                remedy=remedy_of(said, self._server),
             )
 
 
-def _remedy(said: str, server: PrivateServer) -> str:
+def remedy_of(said: str, server: PrivateServer) -> str:
+    """Return what to do about what the server says of a dump."""
     if FULL.search(said):
         return f"make room in {server.directory.parent}, or name another directory with --directory"
     if re.search(r"ERROR (1115|1273) ", said):  # no such character set, no such collation

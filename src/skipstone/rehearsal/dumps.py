@@ -27,9 +27,9 @@ MYDUMPER = "metadata"
 
 @dataclass(frozen=True)
 class Dump:
-    """SQL of one or more databases: one file, or those of mydumper for one database, in the order to be read.
+    """SQL of one or more databases: one file, or several of one database, in the order to be read.
 
-    ``name`` is the database's where the SQL names none.
+    Several are mydumper's, or a backup of ours by table. ``name`` is the database's where the SQL names none.
     """
 
     name: str
@@ -56,13 +56,19 @@ def find_dumps(directory: Path) -> tuple[Dump, ...]:
     """Return the dumps of a directory, the largest first; raise InputError where there are none.
 
     A dump is a file that ends in ``.sql``, ``.sql.gz`` or ``.sql.zst``, or what mydumper wrote: here, or one
-    directory below.
+    directory below. A directory beside a file of its name holds the tables that are missing in that file.
     """
     if not directory.is_dir():
         raise InputError("there is no such directory of dumps", where=str(directory))
     found = list(_dumps_in(directory))
     for below in sorted(path for path in directory.iterdir() if path.is_dir()):
-        found += _dumps_in(below)
+        inside = list(_dumps_in(below))
+        rest = [dump for dump in found if dump.name == below.name and len(dump.files) == 1]
+        if len(rest) == 1 and not (below / MYDUMPER).exists():
+            found.remove(rest[0])
+            tables = tuple(file for table in inside for file in table.files)
+            inside = [Dump(below.name, (*tables, *rest[0].files))]
+        found += inside
     if not found:
         names = sorted(path.name for path in directory.iterdir())
         raise InputError(

@@ -9,7 +9,7 @@ from typing import Any
 from skipstone.catalog.serving import Resource
 from skipstone.errors import SkipstoneError
 from skipstone.rehearsal.databases import LoadedDatabase
-from skipstone.rehearsal.server import PrivateServer
+from skipstone.rehearsal.server import PrivateServer, absence
 
 ROWS_AT_MOST = 10_000
 """Rows of a kind that are compared: the first by their key."""
@@ -89,7 +89,7 @@ def _missing(error: SkipstoneError, fields: Mapping[str, str]) -> list[str]:
 
 def _reason(error: SkipstoneError) -> str:
     """Return what the server says, without its number and place; raise what is no old schema's fault."""
-    said = re.search(r"ERROR (?:1054|1146) .*?: (.*)", error.evidence)
+    said = absence(error)
     if said is None:
         raise error
-    return said[1]
+    return said

@@ -71,6 +71,19 @@ def write_keys(directory: Path) -> None:
             path.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
 
 
+def with_keys(service: Service, directory: Path) -> Mapping[str, str]:
+    """Write a service's keys into its new directory, and return the options that lead to them.
+
+    keystone's commands look for them too: without, ``trust_flush`` does nothing but say so.
+    """
+    directory.mkdir(parents=True)
+    options = service.serving.options if service.serving else {}
+    named = {option: value for option, value in options.items() if option.endswith("/key_repository")}
+    if named:
+        write_keys(directory)
+    return {option: value.replace("{directory}", str(directory)) for option, value in named.items()}
+
+
 def known_ids(server: PrivateServer, database: str) -> frozenset[str]:
     """Return the ids of everything that a bootstrap may add to."""
     asked = "; ".join(f"SELECT id FROM `{database}`.`{table}`" for table in TABLES)

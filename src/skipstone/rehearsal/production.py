@@ -22,7 +22,7 @@ from skipstone.cloud.inventory import Inventory
 from skipstone.cloud.transport import CloudTransport, open_transport
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.rehearsal.directory import private_directory
-from skipstone.rehearsal.report import Origin, Phase, Reading, RehearsalReport
+from skipstone.rehearsal.report import READS_AT_ONCE, Origin, Phase, Reading, RehearsalReport
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.steps.scripts.dumps import DUMP, WHOLE
 from skipstone.steps.shell import quote, words
@@ -30,7 +30,6 @@ from skipstone.steps.shell import quote, words
 MIB = 1 << 20
 CHUNK = 256 * 1024
 
-READS_AT_ONCE = 2
 READ_SECONDS = 24 * 3600
 ASK_SECONDS = 120
 

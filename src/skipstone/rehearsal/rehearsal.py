@@ -13,6 +13,7 @@ from skipstone.catalog.route import Route, find_route
 from skipstone.errors import InputError
 from skipstone.rehearsal.asking import ApiDone, Audience
 from skipstone.rehearsal.carrying import StopDone, Workshop, has_arrived
+from skipstone.rehearsal.checking import check
 from skipstone.rehearsal.configuration import write_configurations
 from skipstone.rehearsal.counting import count
 from skipstone.rehearsal.databases import (
@@ -23,14 +24,22 @@ from skipstone.rehearsal.databases import (
 from skipstone.rehearsal.dumps import Dump, find_dumps
 from skipstone.rehearsal.facts import Held, read
 from skipstone.rehearsal.fastforward import Stop, expect_commands, releases, stops
+from skipstone.rehearsal.identity import with_keys
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.loading import Loaded, load_all
 from skipstone.rehearsal.meter import Meter
 from skipstone.rehearsal.namespace import LoopbackNetwork
-from skipstone.rehearsal.report import Phase, RehearsalReport
-from skipstone.rehearsal.reporting import api_report, dump_report, service_report
+from skipstone.rehearsal.report import CheckReport, Phase, RehearsalReport
+from skipstone.rehearsal.reporting import (
+    api_report,
+    check_report,
+    dump_report,
+    service_report,
+    taken_report,
+)
 from skipstone.rehearsal.server import PrivateServer
 from skipstone.rehearsal.standing import source_of
+from skipstone.rehearsal.taking import take_over
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.toolchain.toolchain import Toolchain
 
@@ -42,8 +51,9 @@ LOADS_AT_ONCE = 4
 class Wish:
     """What shall be rehearsed; ``source`` is what the operator believes, None leaves it to the schemas.
 
-    ``apis`` says whether the target's APIs are started on the result and asked. ``directory`` holds the
-    server's files, ``program`` is its mariadbd: None is the machine's own.
+    ``apis`` says whether the target's APIs are started on the result and asked, ``purge`` whether what is
+    deleted anyway is removed first. ``directory`` holds the server's files, ``program`` is its mariadbd: None
+    is the machine's own.
     """
 
     dumps: Path
@@ -52,6 +62,7 @@ class Wish:
     every_release: bool = False
     isolated: bool = True
     apis: bool = True
+    purge: bool = False
     directory: Path | None = None
     program: Path | None = None
 
@@ -89,8 +100,10 @@ def rehearse(
         loaded = _load(server, dumps, clock)
         tables = {content.name: content.tables for one in loaded for content in one.contents}
         databases, nobodys = identify(server, catalog, tables)
-        route = _route(catalog, wish, databases)
-        chains = stops(catalog, route)
+        source = _source(catalog, wish, databases)
+        takings, databases = take_over(server, catalog, databases, source, wish.target)
+        route = _route(catalog, wish, source, databases)
+        chains = stops(catalog, route, purge=wish.purge, taken=[one.recipe.id for one in takings])
         toolchains = _toolchains(chains, toolchain, clock)
         redirect_cells(server, databases)
         with clock.phase(Phase.COUNT):
@@ -111,6 +124,7 @@ def rehearse(
         processor = meter.processor() - processor
         with clock.phase(Phase.COUNT):
             after = count(server, databases)
+        arrived = tuple(name for name in chains if has_arrived(chains[name], made[name]))
         taken = meter.taken(sum(dump.size for dump in dumps), processor)
         audience = Audience(
             server=server,
@@ -118,7 +132,7 @@ def rehearse(
             release=route.target,
             toolchain=toolchains[route.target],
             databases=databases,
-            arrived=tuple(name for name in chains if has_arrived(chains[name], made[name])),
+            arrived=arrived,
             passed={name: [stop.release for stop in chain] for name, chain in chains.items()},
             held=held,
             watcher=clock.watcher,
@@ -136,6 +150,8 @@ def rehearse(
                 service_report(catalog, chains[name], made[name], _own(databases, name), (before, after))
                 for name in chains
             ),
+            taken_over=tuple(map(taken_report, takings)),
+            checks=_checked(workshop, route, arrived, clock),
             apis=tuple(map(api_report, asked)),
             phases=clock.phases,
             taken=taken,
@@ -148,15 +164,18 @@ def _load(server: PrivateServer, dumps: tuple[Dump, ...], clock: _Clock) -> tupl
         return load_all(server, dumps, at_once=LOADS_AT_ONCE, progress=clock.watcher.advance)
 
 
-def _route(catalog: Catalog, wish: Wish, databases: tuple[LoadedDatabase, ...]) -> Route:
+def _source(catalog: Catalog, wish: Wish, databases: tuple[LoadedDatabase, ...]) -> Release:
     if not databases:
         raise InputError(
             "none of these dumps is a database of a service that Skipstone knows",
             where=str(wish.dumps),
             remedy=f"the services are: {', '.join(service.name for service in catalog.services)}",
         )
+    return source_of(catalog, wish.dumps, databases, wish.source)
+
+
+def _route(catalog: Catalog, wish: Wish, source: Release, databases: tuple[LoadedDatabase, ...]) -> Route:
     services = sorted({one.service for one in databases})
-    source = source_of(catalog, wish.dumps, databases, wish.source)
     return find_route(catalog, source, wish.target, services, every_release=wish.every_release)
 
 
@@ -176,19 +195,19 @@ def _toolchains(
 def _configurations(
     server: PrivateServer, catalog: Catalog, databases: tuple[LoadedDatabase, ...]
 ) -> dict[str, tuple[Path, ...]]:
-    return {
-        name: write_configurations(
-            server, catalog.service(name), _own(databases, name), server.directory / "services" / name
-        )
-        for name in {one.service for one in databases}
-    }
+    found: dict[str, tuple[Path, ...]] = {}
+    for name in sorted({one.service for one in databases}):
+        service, directory = catalog.service(name), server.directory / "services" / name
+        keys = with_keys(service, directory)
+        found[name] = write_configurations(server, service, _own(databases, name), directory, keys)
+    return found
 
 
 def _carry(
     workshop: Workshop, chains: Mapping[str, tuple[Stop, ...]], clock: _Clock
 ) -> dict[str, tuple[StopDone, ...]]:
     """Carry all services side by side, as the plan's stage does."""
-    commands = sum(len(stop.moves) for chain in chains.values() for stop in chain)
+    commands = sum(len(stop.prior) + len(stop.moves) for chain in chains.values() for stop in chain)
     with clock.phase(Phase.CARRY, commands), ThreadPoolExecutor(len(chains)) as pool:
         running = {name: pool.submit(workshop.carry, chain) for name, chain in chains.items()}
         try:
@@ -196,6 +215,13 @@ def _carry(
         except BaseException:
             workshop.stopping.set()
             raise
+
+
+def _checked(
+    workshop: Workshop, route: Route, arrived: tuple[str, ...], clock: _Clock
+) -> tuple[CheckReport, ...]:
+    with clock.phase(Phase.CHECK, len(arrived)):
+        return tuple(map(check_report, check(workshop, route.target, arrived)))
 
 
 def _held(

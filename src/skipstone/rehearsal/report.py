@@ -25,6 +25,10 @@ class _Fact(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+READS_AT_ONCE = 2
+"""Databases of a running cloud that are read at the same time."""
+
+
 class Reading(_Fact):
     """How a running cloud's database was read: when its transaction began, and how long it took.
 
@@ -85,7 +89,8 @@ class TroubleReport(_Fact):
     """Rows that the release's code would refuse, break on or damage, and what to do about them first.
 
     ``after`` says that the damage is done, by this release's code. At the source's own stop these rows are
-    what an earlier upgrade has left behind.
+    what an earlier upgrade has left behind. Those that are ``mended`` were so on the copies, with the SQL of
+    ``remedy``: the originals need it.
     """
 
     check: str
@@ -96,6 +101,7 @@ class TroubleReport(_Fact):
     remedy: str
     evidence: str
     after: bool = False
+    mended: bool = False
 
 
 class StopReport(_Fact):
@@ -108,6 +114,11 @@ class StopReport(_Fact):
     troubles: tuple[TroubleReport, ...]
     heads: dict[str, tuple[str, ...]]
     wanted: dict[str, tuple[str, ...]]
+
+    @property
+    def left(self) -> tuple[TroubleReport, ...]:
+        """The troubles that were not mended."""
+        return tuple(trouble for trouble in self.troubles if not trouble.mended)
 
     @property
     def seconds(self) -> float:
@@ -164,6 +175,37 @@ class ServiceReport(_Fact):
     def seconds(self) -> float:
         """Time of its commands, one after the other."""
         return sum(stop.seconds for stop in self.stops)
+
+
+class TakenOver(_Fact):
+    """Tables that were copied out of another database, for a service that had none of its own: a recipe.
+
+    ``advice`` is what has to be done on the cloud instead.
+    """
+
+    service: str
+    database: str
+    origin: str
+    tables: tuple[str, ...]
+    recipe: str
+    title: str
+    advice: str
+
+
+class CheckReport(_Fact):
+    """What a service's own upgrade check of the target said of the copies, with a rehearsal's configuration.
+
+    ``found`` are (question, result, details) of what did not end well. It forbids nothing: the cloud's own
+    configuration may answer otherwise.
+    """
+
+    service: str
+    command: str
+    code: int
+    outcome: str
+    seconds: float
+    found: tuple[tuple[str, str, str], ...]
+    output: str
 
 
 class Taken(_Fact):
@@ -243,6 +285,21 @@ class ApiReport(_Fact):
         return self.asked is not Asked.SILENT and all(one.passed for one in self.resources)
 
 
+class PurgeReport(_Fact):
+    """What it does to a service's way when rows that are deleted anyway are purged first, on other copies.
+
+    ``rows`` went, in ``seconds``; the commands of the way itself took ``without`` it and ``with_it`` seconds.
+    ``failed`` is how the purge ended where it failed; the way with it was not measured then.
+    """
+
+    service: str
+    rows: int
+    seconds: float
+    without: float
+    with_it: float
+    failed: str = ""
+
+
 class Phase(StrEnum):
     """What a rehearsal does, in order."""
 
@@ -252,6 +309,7 @@ class Phase(StrEnum):
     LOAD = "load"
     COUNT = "count"
     CARRY = "carry"
+    CHECK = "check"
     ASK = "ask"
 
 
@@ -272,10 +330,13 @@ class RehearsalReport(_Fact):
     dumps: tuple[DumpReport, ...]
     nobodys: tuple[str, ...]
     services: tuple[ServiceReport, ...]
+    taken_over: tuple[TakenOver, ...] = ()
+    checks: tuple[CheckReport, ...] = ()
     apis: tuple[ApiReport, ...] = ()
     phases: dict[Phase, float]
     taken: Taken | None = None
     runs: tuple[float, ...] = ()
+    purged: tuple[PurgeReport, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -287,6 +348,17 @@ class RehearsalReport(_Fact):
     def arrived(self) -> bool:
         """Whether every service's databases arrived, whatever the APIs answered then."""
         return all(service.passed for service in self.services)
+
+    @property
+    def mended(self) -> tuple[tuple[str, StopReport, TroubleReport], ...]:
+        """What was mended on the copies, of which service, before which stop."""
+        return tuple(
+            (one.service, stop, trouble)
+            for one in self.services
+            for stop in one.stops
+            for trouble in stop.troubles
+            if trouble.mended
+        )
 
     @property
     def verdict(self) -> str:

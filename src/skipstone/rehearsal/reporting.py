@@ -7,6 +7,7 @@ from skipstone.catalog import Catalog
 from skipstone.catalog.serving import Change, Difference
 from skipstone.rehearsal.asking import ApiDone
 from skipstone.rehearsal.carrying import MoveDone, StopDone
+from skipstone.rehearsal.checking import Checked
 from skipstone.rehearsal.comparing import Compared, Differing, made_on
 from skipstone.rehearsal.counting import Counted
 from skipstone.rehearsal.databases import LoadedDatabase, schema_of
@@ -15,6 +16,7 @@ from skipstone.rehearsal.guards import Trouble
 from skipstone.rehearsal.loading import Loaded
 from skipstone.rehearsal.report import (
     ApiReport,
+    CheckReport,
     CommandReport,
     DatabaseReport,
     DifferenceReport,
@@ -24,8 +26,10 @@ from skipstone.rehearsal.report import (
     StopReport,
     TableChange,
     TableWork,
+    TakenOver,
     TroubleReport,
 )
+from skipstone.rehearsal.taking import Taking
 
 EXAMPLES = 5
 """Rows of each way of differing that are in the report."""
@@ -39,6 +43,33 @@ def dump_report(loaded: Loaded) -> DumpReport:
         databases=tuple(content.name for content in loaded.contents),
         seconds=loaded.seconds,
         left_out=loaded.left_out,
+    )
+
+
+def check_report(checked: Checked) -> CheckReport:
+    """Return what a service's own upgrade check said."""
+    made = checked.made
+    return CheckReport(
+        service=checked.service,
+        command=" ".join(made.move.invocation.argv(())),
+        code=made.code,
+        outcome=made.outcome,
+        seconds=made.seconds,
+        found=checked.found,
+        output=made.output,
+    )
+
+
+def taken_report(taking: Taking) -> TakenOver:
+    """Return what was copied for a service without a database."""
+    return TakenOver(
+        service=taking.database.service,
+        database=taking.database.name,
+        origin=taking.origin,
+        tables=taking.tables,
+        recipe=taking.recipe.id,
+        title=taking.recipe.title,
+        advice=taking.recipe.note,
     )
 
 
@@ -131,8 +162,10 @@ def _change(table: str, before: int | None, after: int | None, changes: Iterable
 
 
 def _stop(catalog: Catalog, done: StopDone, databases: tuple[LoadedDatabase, ...]) -> StopReport:
-    schema = done.stop.release.services[done.stop.service].schema_
-    wanted = {one.name: schema.heads.get(schema_of(catalog, one.known_as), ()) for one in databases}
+    # a release that a recipe starts from has not the service yet
+    entry = done.stop.release.services.get(done.stop.service)
+    heads = entry.schema_.heads if entry and done.stop.synced else {}
+    wanted = {one.name: heads.get(schema_of(catalog, one.known_as), ()) for one in databases}
     return StopReport(
         release=done.stop.release.version,
         title=done.stop.release.title,
@@ -166,7 +199,8 @@ def _trouble(trouble: Trouble) -> TroubleReport:
         rows=trouble.rows,
         effect=blocker.effect,
         condition=blocker.condition,
-        remedy=blocker.remedy,
+        remedy=(trouble.mended and blocker.mend) or blocker.advice,
         evidence=blocker.evidence,
         after=trouble.after,
+        mended=trouble.mended,
     )

@@ -1,6 +1,7 @@
 """A MariaDB of our own: in a directory of its own, behind a socket, on no network."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -18,6 +19,10 @@ STOP_SECONDS = 60
 
 MIN_POOL = 512 << 20
 """Bytes of memory for rows, at least: a quarter of what is free is taken, so that indexes grow in it."""
+
+_SOCKET = "s"
+_LONGEST_SOCKET = 107
+"""Bytes: sun_path of unix(7), without the zero at its end."""
 
 # what is lost with the machine may be lost here, and is made from the dumps again
 _FAST = (
@@ -40,12 +45,14 @@ class PrivateServer:
     def __init__(self, directory: Path | None = None, program: Path | None = None) -> None:
         self._parent = directory
         self._program = program
+        self._door: Path | None = None
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         program = str(self._program or _find("mariadbd"))
         self.directory = self._stack.enter_context(private_directory(self._parent))
+        self._door = self._elsewhere(self.directory)
         try:
             self._install()
             self._start(program)
@@ -69,7 +76,7 @@ class PrivateServer:
     @property
     def socket(self) -> Path:
         """The socket that clients of this machine connect to."""
-        return self.directory / "s"
+        return (self._door or self.directory) / _SOCKET
 
     @property
     def pid(self) -> int:
@@ -99,6 +106,12 @@ class PrivateServer:
     def url(self, database: str) -> str:
         """Return what SQLAlchemy connects to a database with."""
         return f"mysql+pymysql://root@localhost/{database}?charset=utf8mb4&unix_socket={self.socket}"
+
+    def _elsewhere(self, directory: Path) -> Path | None:
+        """Return where the socket is, where the directory's path is too long for the kernel; else None."""
+        if len(os.fsencode(directory / _SOCKET)) <= _LONGEST_SOCKET:
+            return None
+        return self._stack.enter_context(private_directory(Path("/var/tmp")))  # noqa: S108 - its name is random
 
     def _install(self) -> None:
         (self.directory / "tmp").mkdir()
@@ -150,6 +163,15 @@ class PrivateServer:
     def _answers(self) -> bool:
         ping = ("mariadb-admin", *self.client("ping")[1:])
         return self.socket.exists() and subprocess.run(ping, capture_output=True, check=False).returncode == 0
+
+
+def absence(error: SkipstoneError) -> str | None:
+    """Return what the server says that its schema has not, without number and place.
+
+    That is a table or a column: what an older schema lacks. None for any other error.
+    """
+    said = re.search(r"ERROR (?:1054|1146) .*?: (.*)", error.evidence)
+    return said[1] if said else None
 
 
 def _free_memory() -> int:

@@ -6,7 +6,7 @@ A dump is text from elsewhere. The client that gets it may do nothing outside of
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 SYSTEM_DATABASES = frozenset({"mysql", "sys", "performance_schema", "information_schema", "test"})
@@ -47,7 +47,8 @@ class Statements:
     """The lines of one dump's files that are for the server, and what was met in them.
 
     ``name`` is the database's where the dump names none. ``left_out`` counts what was not passed on.
-    ``whole`` is false while the dump's own end is still to come.
+    ``whole`` is false while the dump's own end is still to come, ``over`` true once a file was read to its
+    end. ``on_table`` hears of a database before each of its tables is made.
     """
 
     name: str
@@ -56,13 +57,15 @@ class Statements:
     charset: str = ""
     collation: str = ""
     whole: bool = True
+    over: bool = False
+    on_table: Callable[[str], None] = lambda _: None
     _skipping: bool = False
     _foreign: bool = False
     _now: Content | None = None
 
     def lines(self, source: Iterable[bytes]) -> Iterator[tuple[str | None, bytes]]:
         """Yield each line of a file that may pass, and the name of a database that has to be there for it."""
-        self.whole, self._skipping, self._foreign, self._now = True, False, False, None
+        self.whole, self.over, self._skipping, self._foreign, self._now = True, False, False, False, None
         for line in source:
             head = line[:LONGEST]
             if head.startswith((b"INSERT", b"(")) and not self._foreign:
@@ -76,6 +79,7 @@ class Statements:
                 yield from self._use(found[1].decode())
             elif not self._skipping:
                 yield from self._other(head, line)
+        self.over = True
 
     def _use(self, name: str) -> Iterator[tuple[str | None, bytes]]:
         self._skipping = name.lower() in SYSTEM_DATABASES
@@ -102,6 +106,7 @@ class Statements:
             if self._now is None:
                 yield from self._use(self.name)
             assert self._now is not None  # noqa: S101 - for the type checker: set just above
+            self.on_table(self._now.name)
             self._now.tables.append(table[1].decode())
         yield None, self._without_definer(line) if b"DEFINER" in head else line
 

@@ -20,18 +20,20 @@ class Act:
 
     ``holder`` is the step that brings the whole host back, to before this one, if there is one and this one
     ``changes`` something. ``intact`` is there where it holds a host itself, and has been seen to; it finds
-    what its verification said as ``$verified``, at the time ``seen``. ``on`` is where its command ran.
-    It ``began`` with its latest attempt, and was there for the ``first`` time with its first.
+    what its verification said as ``$verified``. ``on`` is where its command ran. It ``began`` with its latest
+    attempt. ``first`` is the number of the event with which its first attempt began, ``seen`` that of its
+    verification: their order, unlike that of times, is not changed by a clock that is set.
     """
 
     step: str
     on: str
-    first: datetime
+    first: int
     began: datetime
     parameters: Mapping[str, Any]
     kind: str
     title: str
     needs: tuple[str, ...]
+    group: str
     impact: Impact
     deadline: int
     transient: bool
@@ -40,7 +42,7 @@ class Act:
     intact: Mapping[str, str] | None
     holds: tuple[str, ...]
     holder: str
-    seen: datetime | None = None
+    seen: int = 0
 
     @classmethod
     def of(cls, event: Event, *, holder: str) -> "Act":
@@ -52,12 +54,13 @@ class Act:
         return cls(
             step=known["id"],
             on=facts["host"],
-            first=event.time,
+            first=event.seq,
             began=event.time,
             parameters=known,
             kind=known["kind"],
             title=known["title"],
             needs=tuple(known["needs"]),
+            group=known.get("group", ""),
             impact=Impact(known["impact"]),
             deadline=max(LEAST_DEADLINE, known["deadline"]),
             transient=known["transient"],
@@ -96,4 +99,4 @@ def acts_of(events: Iterable[Event]) -> dict[str, Act]:
 def _verified(act: Act, event: Event) -> Act:
     said = quote(event.payload.get("evidence", ""))
     intact = act.intact and {**act.intact, "script": f"verified={said}\n{act.intact['script']}"}
-    return replace(act, intact=intact, seen=event.time)
+    return replace(act, intact=intact, seen=event.seq)

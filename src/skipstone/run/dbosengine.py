@@ -1,18 +1,18 @@
-"""The engine on DBOS Transact (docs/adr/0001-engine.md).
+"""The engine on DBOS Transact (docs/adr/0001-engine.md, 0017-what-is-written-when.md).
 
-The workflow carries step ids and endings only, and a step that is asked for again answers from the journal.
-So each process that works on a run starts a workflow of its own, and ends those of dead ones.
+Each process that works on a run has a workflow of its own, and ends those of dead ones. Steps are not DBOS's:
+one that is asked for again answers from the journal, and nobody would read a second record.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
-from skipstone.run.schedule import CarryOut, Ending, Node, Stages, carry_out_stages
+from skipstone.run.schedule import CarryOut, Ending, Stages, carry_out_stages
 from skipstone.run.state import StepState
 
 APPLICATION = "skipstone"
@@ -20,8 +20,8 @@ APPLICATION_VERSION = "plan-format-1"
 """Ours, not DBOS's hash of the code: an upgraded Skipstone goes on with runs of the same plan format."""
 
 
-PlanOfIds = list[list[dict[str, Any]]]
-"""The workflow's input: per stage, the steps' ids, needs and lanes."""
+Ids = list[list[str]]
+"""The workflow's input: per stage, the steps' ids, for whoever reads the database."""
 
 
 class _Connection(sqlite3.Connection):
@@ -64,25 +64,26 @@ class DbosEngine:
         at_once: int,
     ) -> Ending:
         """See ``Engine.drive``."""
-        work = _Work(sitting, carry_out, stopping, at_once)
-        plan = [[asdict(node) for node in stage] for stage in stages]
+        work = _Work(sitting, stages, carry_out, stopping, at_once)
+        ids = [[node.id for node in stage.nodes] for stage in stages]
         with self._launched(work) as workflow, SetWorkflowID(sitting):
             try:
-                return Ending(await workflow(plan))
+                return Ending(await workflow(ids))
             except Exception:
                 if work.failure is not None:
                     raise work.failure from None
                 raise
 
     @contextmanager
-    def _launched(self, work: "_Work") -> Iterator[Callable[[PlanOfIds], Any]]:
+    def _launched(self, work: "_Work") -> Iterator[Callable[[Ids], Any]]:
         """Give the workflow, with DBOS at work until the end."""
         DBOS(config=configuration(self._database, self._executor))
         try:
 
             @DBOS.workflow(name="run")
-            async def run(plan: PlanOfIds) -> str:
-                return await work.run(plan)
+            async def run(ids: Ids) -> str:
+                del ids
+                return await work.run()
 
             DBOS.listen_queues([])  # workers' (worker.py), not ours
             DBOS.launch()
@@ -96,31 +97,18 @@ class _Work:
     """What the workflow does in this process; ``failure`` is the error that ended it, as it was raised."""
 
     sitting: str
+    stages: Stages
     carry_out: CarryOut
     stopping: Callable[[], bool]
     at_once: int
     failure: Exception | None = None
 
-    async def run(self, plan: PlanOfIds) -> Ending:
+    async def run(self) -> Ending:
         if DBOS.workflow_id != self.sitting:
             return Ending.STOPPED  # a dead process's, which DBOS takes up again: we have its work
-        stages = [
-            [
-                Node(node["id"], tuple(node["needs"]), tuple((lane, limit) for lane, limit in node["lanes"]))
-                for node in stage
-            ]
-            for stage in plan
-        ]
-        return await carry_out_stages(stages, self.on_stage, stopping=self.stopping, at_once=self.at_once)
-
-    def on_stage(self, stage: Sequence[Node]) -> CarryOut:
-        # in plan order: ids drawn in the order of completion would break a replay (DBOSUnexpectedStepError)
-        slots = {node.id: DBOS.reserve_step() for node in stage}
-
-        async def carry_out(name: str) -> StepState:
-            return StepState(await slots[name].run_async({"name": name}, self.step, name))
-
-        return carry_out
+        return await carry_out_stages(
+            self.stages, lambda _: self.step, stopping=self.stopping, at_once=self.at_once
+        )
 
     async def step(self, name: str) -> StepState:
         try:

@@ -21,6 +21,9 @@ from skipstone.run.name import escaped
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
 
+ENGINE_BEGUN = 64 << 10
+"""Bytes that the engine's database has at least once the engine has begun, which is after the journal."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -94,6 +97,12 @@ class RunDirectory:
         """Whether the run was started: then the cloud is no longer as planned."""
         return self.journal.exists() and read_view(self.journal).state is not RunState.NEW
 
+    @property
+    def bereft(self) -> bool:
+        """Whether its journal was there once: the engine has begun, or a job of this machine."""
+        engine = sum(file.stat().st_size for file in self.path.glob("engine.db*"))
+        return not self.journal.exists() and (engine > ENGINE_BEGUN or (self.path / "jobs").exists())
+
     def view(self) -> RunView:
         """Where the run stands; raise InputError where its journal cannot be read."""
         return read_view(self.journal)
@@ -111,6 +120,9 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
     Raise InputError where there is none, or several begin so.
     """
     every = run_directories(runs)
+    bereft = [path for path in sorted(runs.glob("*")) if RunDirectory(path).bereft]
+    if bereft and (not every or any(path.name == name for path in bereft)):
+        raise _bereft(RunDirectory(next((path for path in bereft if path.name == name), bereft[-1])))
     if not every:
         raise InputError("there is no run", where=str(runs), remedy="`skipstone apply PLAN` starts one")
     if name is None:
@@ -152,7 +164,7 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     A rollback that is done, but has not told so, is not finished.
 
     ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
-    version of this plan.
+    version of this plan, InputError where it has lost its journal.
     """
     earlier = runs_of(runs, plan.id)
     number = int(earlier[-1].run.rpartition("-")[2]) + 1 if earlier else 1
@@ -160,6 +172,8 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     if not earlier or fresh:
         return new
     last = earlier[-1]
+    if last.bereft:
+        raise _bereft(last)
     if not last.begun:
         return last
     view = last.view()
@@ -185,6 +199,15 @@ def expect_not_rolling_back(view: RunView) -> None:
             where=view.run,
             remedy="`skipstone rollback` again finishes that",
         )
+
+
+def _bereft(run: RunDirectory) -> InputError:
+    return InputError(
+        f"the journal of run {run.run} is gone, so nobody knows how far it came",
+        where=str(run.journal),
+        remedy="restore that file from a backup; the hosts still hold each job's script, output and exit code"
+        " in /var/lib/skipstone/jobs. `skipstone apply --fresh` begins another run, of what the cloud is now",
+    )
 
 
 def _expect_same(view: RunView, plan: Plan, run: RunDirectory) -> None:

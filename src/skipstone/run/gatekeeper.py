@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from skipstone.checks.check import listed
 from skipstone.plan.plan import Gate, Plan, Stage
 from skipstone.plan.rehearsed import said_of
 from skipstone.run.decision import Decision, read_decision
@@ -12,6 +13,7 @@ from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal
 from skipstone.run.runview import GateView, RunView
 from skipstone.run.state import GateState, Kind
+from skipstone.steps.conversion import ConvertConfiguration, DeployConfiguration, changes
 from skipstone.steps.database import SyncDatabase
 
 PAUSE = 0.5
@@ -67,6 +69,8 @@ class Gatekeeper:
         if before and before.state is GateState.APPROVED:
             return True
         told = await self._open(gate)
+        if told is None:
+            return False
         if why := self._consent.why(gate.id):
             return self._write(Kind.GATE_APPROVED, gate, self._consent.who, why)
         if before and before.state is GateState.OPEN:  # the process that waited has died
@@ -75,8 +79,11 @@ class Gatekeeper:
                 return self._take(gate, decision)
         return await self._wait(gate, told)
 
-    async def _open(self, gate: Gate) -> GateView:
+    async def _open(self, gate: Gate) -> GateView | None:
+        """Open the gate; None where a stop was asked for while the figures were made."""
         basis = [*basis_of(self._plan, self._journal.view, gate), *await self._figures()]
+        if self._stopping():
+            return None
         expires = datetime.now(UTC) + timedelta(seconds=gate.expires)
         self._journal.append(
             Kind.GATE_OPENED,
@@ -118,6 +125,7 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     names = [stage.name for stage in plan.stages]
     ends = sorted(names.index(other.before) for other in plan.gates)
     start = names.index(gate.before)
+    last = max((end for end in ends if end < start), default=0)
     stop = next((end for end in ends if end > start), len(names))
     coming = plan.stages[start:stop]
     impacts = {step.impact: None for stage in coming for step in stage.steps}
@@ -128,7 +136,9 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     if done:
         lines += _rehearsed(plan, coming)
     else:
-        lines += [f"{found.severity}: {found.title} ({found.where or plan.cloud})" for found in plan.findings]
+        lines += _found(plan)
+    shown = (*plan.stages[last:start], *(stage for stage in coming if _converts_late(stage)))
+    lines += changes(step for stage in shown for step in stage.steps)
     seconds = sum(stage.estimate for stage in coming)
     lines.append(f"next: {', '.join(stage.name for stage in coming)}, about {seconds} s")
     lines.append(f"what users feel: {', '.join(sorted(impacts))}")
@@ -138,6 +148,21 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     if kept:
         lines.append(f"a rollback would take hosts and databases back to {min(kept):%Y-%m-%d %H:%M:%S} UTC")
     return lines
+
+
+def _found(plan: Plan) -> list[str]:
+    """Return the findings; the same one in many places is one line."""
+    places: dict[str, list[str]] = {}
+    for found in plan.findings:
+        places.setdefault(f"{found.severity}: {found.title}", []).append(found.where or plan.cloud)
+    return [f"{what} ({listed(where)})" for what, where in places.items()]
+
+
+def _converts_late(stage: Stage) -> bool:
+    """Return whether a stage uses what it converts: then no gate comes in between."""
+    return any(isinstance(step, DeployConfiguration) for step in stage.steps) and any(
+        isinstance(step, ConvertConfiguration) for step in stage.steps
+    )
 
 
 def _rehearsed(plan: Plan, coming: tuple[Stage, ...]) -> list[str]:

@@ -1,8 +1,10 @@
 """The journal of one run: an append-only file, and the only truth about the run.
 
-SQLite in WAL mode with full synchronisation: an event that ``append`` has returned is on the disk, and other
-processes read while it is written. Nothing in it is ever changed or removed (triggers refuse), and a process
-whose lock was taken over cannot write any more (its fencing token is older than the file's newest).
+SQLite in WAL mode: other processes read while it is written. What is meant to be done is on the disk when
+``append`` returns, and so is all that was written before it; what a host has said waits for that, because
+the host says it again (``SAID_AGAIN``). So a loss of power leaves a journal that ends earlier, and in which
+no act is missing. Nothing in it is ever changed or removed (triggers refuse), and a process whose lock was
+taken over cannot write any more (its fencing token is older than the file's newest).
 """
 
 import json
@@ -50,6 +52,9 @@ FROM_HOSTS = frozenset(
 )
 """Events that carry what hosts have printed, which is masked; a plan and its commands hold no secret."""
 
+SAID_AGAIN = FROM_HOSTS | {Kind.SUBMITTED}
+"""Events that do not wait for the disk: who goes on without them asks the host, and hears the same."""
+
 Listener = Callable[[Event, Fold], None]
 Mask = Callable[[str], str]
 
@@ -57,7 +62,7 @@ Mask = Callable[[str], str]
 class Journal:
     """Writes one run's journal; there is one writer, the holder of the cloud's lock.
 
-    ``token`` is the lock's fencing token. ``listeners`` hear every event once it is on the disk.
+    ``token`` is the lock's fencing token. ``listeners`` hear every event once it is written.
     """
 
     def __init__(self, path: Path, *, token: int, mask: Mask) -> None:
@@ -66,10 +71,12 @@ class Journal:
         self._token = token
         self._mask = mask
         self._fault = armed_fault()
+        self._waits = True
         with _told(path):
             self._file = _open_for_writing(path)
+            _expect_sound(self._file)
             self._fold = Fold()
-            for event in _events(self._file, 0, None):
+            for event in _events(self._file, 0, None, scripts=False):
                 self._fold.add(event)
 
     def __enter__(self) -> Self:
@@ -106,10 +113,11 @@ class Journal:
     def append(
         self, kind: Kind, *, step: str | None = None, attempt: int | None = None, **facts: object
     ) -> Event:
-        """Write one event and return it once it is on the disk (in ``together``: at the block's end).
+        """Write one event and return it once others can read it (in ``together``: at the block's end).
 
-        Raise ForbiddenMove where the run's or the step's state does not allow it (a bug), RunStopped where
-        it cannot be written: then nothing more may be done to the cloud.
+        It is on the disk then, with all before it, unless its kind is one that is SAID_AGAIN. Raise
+        ForbiddenMove where the run's or the step's state does not allow it (a bug), RunStopped where it
+        cannot be written: then nothing more may be done to the cloud.
         """
         self._fold.check(kind, step)
         payload = (
@@ -125,8 +133,9 @@ class Journal:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write the events of a block, in which nothing is awaited, all or none, in one go to the disk."""
+        """Write the events of a block, in which nothing is awaited, all or none; they are SAID_AGAIN."""
         with self._told_as_stop():
+            self._wait_for_disk(False)
             self._file.execute("BEGIN")
             try:
                 yield
@@ -143,8 +152,15 @@ class Journal:
         now = datetime.now(UTC)
         row = (now.isoformat(timespec="microseconds"), self._token, kind, step, attempt, json.dumps(payload))
         with self._told_as_stop():
+            self._wait_for_disk(kind not in SAID_AGAIN)
             cursor = self._file.execute(INSERT, row)
         return Event(cursor.lastrowid or 0, now, self._token, kind, step, attempt, payload)
+
+    def _wait_for_disk(self, wanted: bool) -> None:
+        """Say whether the next commit waits for the disk; SQLite refuses a change amid a transaction."""
+        if wanted is not self._waits:
+            self._file.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._waits = wanted
 
     @contextmanager
     def _told_as_stop(self) -> Iterator[None]:
@@ -171,7 +187,8 @@ def read_events(path: Path, *, after: int = 0, step: str | None = None) -> list[
 
 def read_view(path: Path) -> RunView:
     """Return where a run stands; raise InputError as ``read_events`` does."""
-    return fold(read_events(path))
+    with _told(path), closing(_open_for_reading(path)) as file:
+        return fold(_events(file, 0, None, scripts=False))
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:
@@ -209,6 +226,13 @@ def _check_format(file: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"this journal has format {version}, made by a later Skipstone")
 
 
+def _expect_sound(file: sqlite3.Connection) -> None:
+    """Raise DatabaseError where the file is damaged, also where no event shows it: nobody may go on."""
+    found = file.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
+
+
 def _sync_directory(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -217,13 +241,20 @@ def _sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def _events(file: sqlite3.Connection, after: int, step: str | None) -> Iterator[Event]:
+def _events(
+    file: sqlite3.Connection, after: int, step: str | None, *, scripts: bool = True
+) -> Iterator[Event]:
+    """Yield events; without ``scripts`` what an intent says is left out, which is most of a journal."""
     rows = file.execute(
-        "SELECT seq, time, token, kind, step, attempt, payload FROM events"
-        " WHERE seq > ? AND (? IS NULL OR step = ?) ORDER BY seq",
-        (after, step, step),
+        "SELECT seq, time, token, kind, step, attempt, CASE WHEN ? OR kind <> ? THEN payload ELSE '{}' END"
+        " FROM events WHERE seq > ? AND (? IS NULL OR step = ?) ORDER BY seq",
+        (scripts, Kind.INTENT, after, step, step),
     )
+    last = after
     for seq, time, token, kind, name, attempt, payload in rows:
+        if step is None and seq != last + 1:
+            raise sqlite3.DatabaseError(f"the events between {last} and {seq} are missing")
+        last = seq
         yield Event(seq, datetime.fromisoformat(time), token, Kind(kind), name, attempt, json.loads(payload))
 
 

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from skipstone import __version__
-from skipstone.cloud.command import Command
+from skipstone.cloud.command import OPERATOR, Command
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
@@ -20,6 +20,7 @@ from skipstone.run.directory import RunDirectory, later_run
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView, fold
 from skipstone.run.state import Kind, RunState
+from skipstone.steps.conversion import DeployConfiguration
 from skipstone.steps.database import SyncDatabase
 from skipstone.steps.machine import TakeMachineSnapshot
 from skipstone.steps.revert import Revert
@@ -35,14 +36,16 @@ class Rollback(NamedTuple):
 
     The databases go back to where they were at ``data_of``; None, they are not touched. ``served`` says that
     APIs have been started since, so that users may have made something. ``intact`` are read-only questions to
-    ask first, one of each host that is brought back whole: answered with 0 while the way back is there.
-    ``machines`` are hosts of which every disk goes back, with whatever users have on it.
+    ask first, answered with 0 while the way back is there; none once it was begun, which may have used it up.
+    ``systems`` are the hosts of which the system goes back, ``machines`` those of which every disk does, with
+    whatever users have on it.
     """
 
     plan: Plan
     intact: tuple[Command, ...]
     data_of: datetime | None
     served: bool
+    systems: tuple[str, ...]
     machines: tuple[str, ...]
 
 
@@ -84,13 +87,17 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
         raise InputError("nothing was begun there that has to be undone", where=view.run)
     held = [act for act in known.values() if act.holder]
     data_of = max((known[act.holder].began for act in held if act.kind == _MIGRATION), default=None)
-    intact = tuple(Command(**act.intact) for act in known.values() if act.intact)
+    asked = [act for act in known.values() if act.intact]
+    begun_before = view.state is RunState.ROLLING_BACK
+    intact = () if begun_before else tuple(Command(**act.intact) for act in asked if act.intact)
+    systems = dict.fromkeys(act.on for act in asked if act.kind != _DEPLOYMENT and act.on != OPERATOR)
     served = any(act.kind == _START for act in held)
     machines = (act.holds for act in known.values() if act.kind == _MACHINE and act.revert)
-    return Rollback(plan, intact, data_of, served, tuple(chain.from_iterable(machines)))
+    return Rollback(plan, intact, data_of, served, tuple(systems), tuple(chain.from_iterable(machines)))
 
 
 _MACHINE = TakeMachineSnapshot.model_fields["kind"].default
+_DEPLOYMENT = DeployConfiguration.model_fields["kind"].default
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
 
@@ -180,7 +187,10 @@ def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:
 
 
 def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
-    """Return a stage that undoes one: a step is undone after those that needed it."""
+    """Return a stage that undoes one: a step is undone after those that needed it.
+
+    No more hosts are down at the same time than were to be; windows do not hold it up.
+    """
     by_step = {act.step: act for act in acts}
     keepers = [act for act in acts if act.holds and act.revert]
     steps = _in_order(
@@ -193,13 +203,22 @@ def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
             estimate=ESTIMATE,
             impact=act.impact,
             transient=act.transient,
+            group=act.group,
             of=act.step,
             script=act.revert["script"],
         )
         for act in reversed(acts)
         if act.revert
     )
-    return Stage(name=f"undo-{stage['name']}", title=f"Undo: {stage['title']}", steps=steps)
+    known = stage.get("groups", {})
+    groups = {step.group: tuple(known.get(step.group, ())) for step in steps if step.group}
+    return Stage(
+        name=f"undo-{stage['name']}",
+        title=f"Undo: {stage['title']}",
+        steps=steps,
+        lanes=stage.get("lanes", {}) if groups else {},
+        groups=groups,
+    )
 
 
 def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:
@@ -219,16 +238,20 @@ def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:
 
 
 def _undone_before(act: Act, acts: Mapping[str, Act], keepers: Iterable[Act]) -> list[str]:
-    """Return the steps to undo first: those that needed this one, and what brings its host back whole.
+    """Return the steps to undo first: those that needed this one, and what its host's keeping comes between.
 
-    What was begun before a host was kept may have been done before or after that moment.
+    Nothing else is undone on a host while that is brought back, perhaps with its records of jobs. What was
+    begun before the host was kept comes after that, for it may have been done before or after that moment;
+    what is undone by itself and was begun later comes before.
     """
-    back = [
-        keeper.step
-        for keeper in keepers
-        if act.on in keeper.holds and not act.holds and keeper.seen and act.first < keeper.seen
-    ]
-    return list(dict.fromkeys([*_needing(act.step, acts), *back]))
+    back = [keeper.step for keeper in keepers if _on_kept(act, keeper) and act.first < keeper.seen]
+    rest = [other.step for other in acts.values() if _on_kept(other, act) and other.first > act.seen]
+    return list(dict.fromkeys([*_needing(act.step, acts), *back, *rest]))
+
+
+def _on_kept(act: Act, keeper: Act) -> bool:
+    """Return whether an act that is undone by itself was done on a host that another brings back."""
+    return bool(act.revert) and act.on in keeper.holds and not act.holds
 
 
 def _needing(step: str, acts: Mapping[str, Act]) -> list[str]:

@@ -6,22 +6,26 @@ The caller holds the cloud's lock and has a transport; it may listen to the jour
 import getpass
 import os
 import socket
+from collections.abc import Container, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
 
+from skipstone.checks.check import listed
 from skipstone.cloud.command import OPERATOR, Transport
 from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import plan_digest
+from skipstone.run.budget import Allowance, Spent
 from skipstone.run.directory import RunDirectory
 from skipstone.run.engine import Engine
 from skipstone.run.executor import Executor
 from skipstone.run.gatekeeper import Consent, Figures, Gatekeeper, no_figures
+from skipstone.run.hours import MaintenanceHours
 from skipstone.run.job import JOBS, Job
 from skipstone.run.journal import Journal
 from skipstone.run.question import Asker, Patience
-from skipstone.run.runview import RunView
-from skipstone.run.schedule import Ending, Node
+from skipstone.run.runview import RunView, StepView
+from skipstone.run.schedule import Always, Ending, Group, Node, StageOrder
 from skipstone.run.state import Kind, RunState, StepState
 from skipstone.steps.step import Step
 
@@ -30,7 +34,8 @@ class Runner:
     """Carries out one run of a plan; one process does so at a time, which the cloud's lock sees to.
 
     ``token`` is that lock's; ``host_jobs`` is where hosts keep the jobs' directories; ``consent`` is what the
-    operator has approved beforehand, and ``figures`` gives lines on what users have felt so far.
+    operator has approved beforehand, ``allowance`` the budgets that are given or accepted now, and
+    ``figures`` gives lines on what users have felt so far.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Runner:
         token: int,
         steps_at_once: int,
         consent: Consent = Consent(),  # noqa: B008 - frozen
+        allowance: Allowance = Allowance(),  # noqa: B008 - frozen
         figures: Figures = no_figures,
         patience: Patience = Patience(),  # noqa: B008 - frozen
         host_jobs: PurePosixPath = JOBS,
@@ -54,10 +60,12 @@ class Runner:
         self._engine = engine
         self._token = token
         self._steps_at_once = steps_at_once
+        self._allowance = allowance
         self._host_jobs = host_jobs
         self._steps = {step.id: step for step in plan.steps()}
         self._gates = {f"gate:{gate.id}": gate for gate in plan.gates}
         self._stopping = False
+        self._stopped_for = ""
         self._executor = Executor(
             journal, Asker(transport, patience), make_job=self._job, stopping=lambda: self._stopping
         )
@@ -90,16 +98,37 @@ class Runner:
             return StepState.DONE if await self._gatekeeper.passed(gate) else StepState.PENDING
         return await self._executor.carry_out(self._steps[name])
 
-    def ask_stop(self) -> None:
-        """Let the running steps come to their end, and begin no other."""
-        if self._journal.state.at_work:
-            self._journal.append(Kind.STOP_ASKED)
+    def ask_stop(self, reason: str = "") -> None:
+        """Let the running steps come to their end, and begin no other; ``reason`` where no operator asks."""
         self._stopping = True
+        if self._journal.state.at_work:
+            self._journal.append(Kind.STOP_ASKED, reason=reason)
+            self._stopped_for = self._stopped_for or reason
+
+    def hold_back(self, spent: Spent) -> None:
+        """Pause the run as ``ask_stop`` does, because a budget of it is broken."""
+        self._stopping = True
+        name = spent.budget.name
+        known = {one.name: one for one in self._journal.view.budgets}[name]
+        if not self._journal.state.at_work or known.broken or known.accepted:
+            return
+        reason = f"the budget {name} is broken: {spent.text}"
+        self._journal.append(
+            Kind.BUDGET_BROKEN,
+            budget=name,
+            limit=spent.budget.limit,
+            spent=spent.value,
+            whose=spent.whose,
+            figures=spent.text,
+            reason=reason,
+        )
+        self._stopped_for = self._stopped_for or reason
 
     def _begin(self) -> None:
         user, host, process = getpass.getuser(), socket.gethostname(), os.getpid()
         if self._journal.state is not RunState.NEW:
-            self._journal.append(Kind.RUN_RESUMED, who=user, host=host, pid=process)
+            facts = self._allowance.facts()
+            self._journal.append(Kind.RUN_RESUMED, who=user, host=host, pid=process, **facts)
             return
         self._journal.append(
             Kind.RUN_STARTED,
@@ -109,6 +138,7 @@ class Runner:
             run=self._directory.run,
             plan_digest=plan_digest(self._plan),
             plan=plan_facts(self._plan),
+            **self._allowance.facts(),
         )
 
     def _end(self, ending: Ending, until: str | None) -> None:
@@ -116,28 +146,64 @@ class Runner:
         if not view.state.at_work:
             return  # stopped at a gate, which has said why
         if ending is Ending.FAILED and view.failed:
-            step = view.failed[0]
-            self._journal.append(Kind.RUN_FAILED, reason=f"{step.id} on {step.host}: {step.error}")
+            self._journal.append(Kind.RUN_FAILED, reason=_why(view.failed))
         elif ending is not Ending.DONE:
-            self._journal.append(Kind.RUN_STOPPED, reason="the operator asked for it")
+            self._journal.append(Kind.RUN_STOPPED, reason=self._stopped_for or "the operator asked for it")
         elif view.remaining:
             self._journal.append(Kind.RUN_STOPPED, reason=f"stage {until} is done, and no more was asked for")
         else:
             self._journal.append(Kind.RUN_DONE)
 
-    def _stages(self, until: str | None) -> list[list[Node]]:
+    def _stages(self, until: str | None) -> list[StageOrder]:
         names = [stage.name for stage in self._plan.stages]
         last = len(names) if until is None else names.index(until) + 1
-        found: list[list[Node]] = []
+        found: list[StageOrder] = []
         for stage in self._plan.stages[:last]:
-            found += [[Node(name, ())] for name, gate in self._gates.items() if gate.before == stage.name]
-            found.append([Node(step.id, step.needs, self._lanes(stage, step)) for step in stage.steps])
+            gates = (name for name, gate in self._gates.items() if gate.before == stage.name)
+            found += (StageOrder([Node(name, ())]) for name in gates)
+            found.append(self._order(stage))
         return found
 
-    def _lanes(self, stage: Stage, step: Step) -> tuple[tuple[str, int], ...]:
+    def _order(self, stage: Stage) -> StageOrder:
+        """Return what is left of a stage: what is done needs no turn, and no window."""
+        over = {step.id for step in stage.steps if self._known(step.id).passed}
+        left = [step for step in stage.steps if step.id not in over]
+        begun = {step.group for step in stage.steps if self._known(step.id) is not StepState.PENDING}
+        groups = {
+            name: Group(stage.groups.get(name, ()), stage.seconds[name], begun=name in begun)
+            for name in dict.fromkeys(step.group for step in left)
+            if name
+        }
+        limits = self._limits(stage)
+        nodes = [
+            Node(
+                step.id,
+                tuple(need for need in step.needs if need not in over),
+                self._lanes(step, limits),
+                step.group,
+                step.estimate,
+            )
+            for step in left
+        ]
+        hours = MaintenanceHours(stage.windows, self._journal) if stage.windows else Always()
+        return StageOrder(nodes, limits, groups, stage.failures, hours)
+
+    def _known(self, step: str) -> StepState:
+        """Return where a step stands; a run that has not begun knows none."""
+        return StepState.PENDING if self._journal.state is RunState.NEW else self._journal.step(step).state
+
+    def _limits(self, stage: Stage) -> dict[str, int]:
+        limits = dict(stage.lanes)
+        if stage.at_once is not None:
+            limits[_EVERY_STEP] = stage.at_once
+        if stage.per_zone is not None:
+            limits |= {_on(zone): stage.per_zone for zone in self._plan.zones.values()}
+        return limits
+
+    def _lanes(self, step: Step, limits: Container[str]) -> tuple[str, ...]:
         zone = self._plan.zones.get(step.host)
-        limits = (("stage", stage.at_once), (f"zone {zone}", stage.per_zone if zone else None))
-        return tuple((lane, limit) for lane, limit in limits if limit is not None)
+        lanes = (_EVERY_STEP, *((_on(zone),) if zone else ()), *step.lanes())
+        return tuple(lane for lane in lanes if lane in limits)
 
     def _job(self, step: Step, attempt: int) -> Job:
         here = step.apply().host == OPERATOR
@@ -151,9 +217,37 @@ class Runner:
         )
 
 
+def _why(failed: Sequence[StepView]) -> str:
+    """Return what has failed, all of it where it is more than one step."""
+    first = f"{failed[0].id} on {failed[0].host}: {failed[0].error}"
+    others = listed((step.id for step in failed[1:]), _NAMED)
+    return f"{first}; and {others}" if others else first
+
+
+_NAMED = 20
+"""Failed steps that a reason names."""
+
+_EVERY_STEP = "steps"
+
+
+def _on(zone: str) -> str:
+    """Return the lane of the steps on the hosts of one zone."""
+    return f"steps in {zone}"
+
+
 def plan_facts(plan: Plan) -> dict[str, Any]:
-    """Return the plan as the journal keeps it: its data, with the figures that are derived from it."""
-    facts = plan.model_dump(mode="json")
-    for stage_facts, stage in zip(facts["stages"], plan.stages, strict=True):
-        stage_facts["estimate"] = stage.estimate
+    """Return the plan as the journal keeps it: its data, with the figures that are derived from it.
+
+    Of a step that changes something the parameters are in its intent; what only looks may be asked again.
+    """
+    facts = plan.model_dump(mode="json", exclude={"stages"})
+    facts["stages"] = [
+        stage.model_dump(mode="json", exclude={"steps"})
+        | {"steps": [_step_facts(step) for step in stage.steps], "estimate": stage.estimate}
+        for stage in plan.stages
+    ]
     return facts | {"estimate": plan.estimate, "point_of_no_return": plan.point_of_no_return}
+
+
+def _step_facts(step: Step) -> dict[str, Any]:
+    return step.model_dump(mode="json", include=None if step.looks else {*Step.model_fields, "kind"})

@@ -6,8 +6,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from skipstone.run.budgetview import BudgetView, allow, see_broken
 from skipstone.run.state import GateState, Kind, RunState, StepState, next_run_state, next_step_state
 
 
@@ -30,7 +32,8 @@ class StepView:
 
     ``offset`` is how many bytes of the present attempt's output are in the journal; ``taken`` says that
     the host is known to have taken the present attempt's job. ``who`` said to skip it, and ``why``.
-    ``undone`` is the last attempt that a rollback has undone: what follows begins anew.
+    ``undone`` is the last attempt that a rollback has undone: what follows begins anew. ``group`` is the host
+    that is down meanwhile, where the plan counts those.
     """
 
     id: str
@@ -39,6 +42,7 @@ class StepView:
     estimate: int
     deadline: int
     impact: str
+    group: str = ""
     state: StepState = StepState.PENDING
     reason: str = ""
     attempt: int = 0
@@ -81,6 +85,16 @@ class GateView:
 
 
 @dataclass(frozen=True)
+class HostCounts:
+    """How many hosts of a stage are done, at work (or begun, and left), failed; and how many there are."""
+
+    done: int
+    at_work: int
+    failed: int
+    total: int
+
+
+@dataclass(frozen=True)
 class StageView:
     """Where one stage stands."""
 
@@ -89,7 +103,7 @@ class StageView:
     estimate: int
     steps: tuple[StepView, ...]
 
-    @property
+    @cached_property
     def state(self) -> StepState:
         """The state that matters most: failed, then whatever is going on, then pending or done."""
         states = {step.state for step in self.steps}
@@ -99,6 +113,20 @@ class StageView:
         if all(state.passed for state in states):
             return StepState.DONE
         return StepState.PENDING if states == {StepState.PENDING} else StepState.RUNNING
+
+    @cached_property
+    def hosts(self) -> HostCounts | None:
+        """How far its hosts are, where the plan takes them in a wave; None where not."""
+        states: dict[str, set[StepState]] = {}
+        for step in self.steps:
+            if step.group:
+                states.setdefault(step.group, set()).add(step.state)
+        if not states:
+            return None
+        done = sum(all(state.passed for state in found) for found in states.values())
+        failed = sum(StepState.FAILED in found for found in states.values())
+        idle = sum(found == {StepState.PENDING} for found in states.values())
+        return HostCounts(done, len(states) - done - failed - idle, failed, len(states))
 
     @property
     def began(self) -> datetime | None:
@@ -125,6 +153,7 @@ class RunView:
     whose beginning it is itself undone, where not wholly. From ``dropped`` on it cannot be undone any more.
     ``sittings`` counts the processes that have worked on it, the present one since ``sitting_began``;
     ``worked`` is how many seconds those before it did. The time in between is not the run's.
+    ``waits_until`` is when a maintenance window opens that it waits for.
     """
 
     run: str = ""
@@ -152,6 +181,8 @@ class RunView:
     last_time: datetime | None = None
     stages: tuple[StageView, ...] = ()
     gates: tuple[GateView, ...] = ()
+    budgets: tuple[BudgetView, ...] = ()
+    waits_until: datetime | None = None
 
     def gate(self, name: str) -> GateView | None:
         """Return where a gate stands, or None where the run has not come to it."""
@@ -163,6 +194,11 @@ class RunView:
         last = self.gates[-1] if self.gates else None
         refused = last is not None and last.state in {GateState.REJECTED, GateState.EXPIRED}
         return last if refused and self.state is RunState.STOPPED else None
+
+    @property
+    def exceeded(self) -> tuple[BudgetView, ...]:
+        """The budgets that hold the run back: broken, and neither raised nor accepted since."""
+        return tuple(one for one in self.budgets if one.broken and not one.accepted)
 
     @property
     def open_gate(self) -> GateView | None:
@@ -198,6 +234,9 @@ class Fold:
     _run: RunView = field(default_factory=RunView)
     _steps: dict[str, StepView] = field(default_factory=dict)
     _stages: list[tuple[StageView, tuple[str, ...]]] = field(default_factory=list)
+    _stage_of: dict[str, int] = field(default_factory=dict)
+    _fresh: dict[int, StageView] = field(default_factory=dict)
+    _last: Event | None = None
 
     def add(self, event: Event) -> None:
         """Take the next event; raise ForbiddenMove where the present state does not allow it."""
@@ -205,7 +244,8 @@ class Fold:
             self._add_to_run(event)
         else:
             self._steps[event.step] = after(self._steps[event.step], event)
-        self._run = replace(self._run, last_seq=event.seq, last_time=event.time)
+            self._fresh.pop(self._stage_of[event.step], None)
+        self._last = event
 
     def check(self, kind: Kind, step: str | None) -> None:
         """Raise ForbiddenMove where such an event could not be taken now; take nothing."""
@@ -226,19 +266,27 @@ class Fold:
     @property
     def view(self) -> RunView:
         """The whole run as it stands."""
-        stages = (replace(stage, steps=tuple(map(self.step, ids))) for stage, ids in self._stages)
-        return replace(self._run, stages=tuple(stages))
+        for number, (stage, ids) in enumerate(self._stages):
+            if number not in self._fresh:
+                self._fresh[number] = replace(stage, steps=tuple(map(self.step, ids)))
+        stages = tuple(self._fresh[number] for number in range(len(self._stages)))
+        last = self._last
+        if last is None:
+            return replace(self._run, stages=stages)
+        return replace(self._run, stages=stages, last_seq=last.seq, last_time=last.time)
 
     def _add_to_run(self, event: Event) -> None:
         move = next_run_state(self._run.state, event.kind)
         facts = event.payload
         changes: dict[str, Any] = {"state": move.to, "reason": facts.get("reason") or move.reason}
+        until = facts["until"] if event.kind is Kind.WINDOW_CLOSED else None
+        changes["waits_until"] = datetime.fromisoformat(until) if until else None
         if event.kind in {Kind.RUN_STARTED, Kind.RUN_RESUMED}:
             changes |= {name: facts[name] for name in ("who", "host", "pid")}
             changes |= {"sittings": self._run.sittings + 1, "ended": None}
             # where the process before this one died, it is known to have worked until its last event
             changes |= {
-                "worked": self._run.elapsed(self._run.last_time or event.time),
+                "worked": self._run.elapsed(self._last.time if self._last else event.time),
                 "sitting_began": event.time,
             }
         if event.kind is Kind.RUN_STARTED:
@@ -247,15 +295,15 @@ class Fold:
             changes["undoing_to"] = facts.get("to", "")
         if event.kind is Kind.CHECKPOINT_REACHED:
             self._steps |= {name: _begun_anew(self._steps[name]) for name in facts["undone"]}
+            self._fresh.clear()
             changes["gates"] = tuple(gate for gate in self._run.gates if gate.stage not in facts["stages"])
-        if event.kind in _GATE_STATES:
-            changes["gates"] = _with_gate(self._run.gates, event)
+        changes |= _decided(self._run, event)
         if event.kind is Kind.CHECKPOINTS_DROPPED:
             changes = {"dropped": event.time}
         elif not move.to.at_work:
             by_itself = event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}
-            until = event.time if by_itself else self._run.last_time
-            worked = self._run.elapsed(until or event.time)
+            until = event.time if by_itself or not self._last else self._last.time
+            worked = self._run.elapsed(until)
             changes |= {"ended": event.time, "worked": worked, "sitting_began": None}
         self._run = replace(self._run, **changes)
 
@@ -265,6 +313,7 @@ class Fold:
             for step in stage["steps"]:
                 self._steps[step["id"]] = _new_step(step)
             ids = tuple(step["id"] for step in stage["steps"])
+            self._stage_of |= dict.fromkeys(ids, len(self._stages))
             self._stages.append((StageView(stage["name"], stage["title"], stage["estimate"], ()), ids))
         return {
             "run": facts["run"],
@@ -300,6 +349,17 @@ def _with_gate(gates: tuple[GateView, ...], event: Event) -> tuple[GateView, ...
     before = next(gate for gate in gates if gate.id == facts["gate"])
     decision = {"who": facts.get("who", ""), "why": facts.get("why", ""), "decided": event.time}
     return (*others, replace(before, state=_GATE_STATES[event.kind], **decision))
+
+
+def _decided(run: RunView, event: Event) -> dict[str, Any]:
+    """Return what becomes of a run's gates and budgets."""
+    if event.kind in _GATE_STATES:
+        return {"gates": _with_gate(run.gates, event)}
+    if event.kind in {Kind.RUN_STARTED, Kind.RUN_RESUMED}:
+        return {"budgets": allow(run.budgets, event.payload, event.time)}
+    if event.kind is Kind.BUDGET_BROKEN:
+        return {"budgets": see_broken(run.budgets, event.payload, event.time)}
+    return {}
 
 
 def fold(events: Iterable[Event]) -> RunView:
@@ -355,11 +415,11 @@ def _error(facts: Mapping[str, Any]) -> dict[str, str]:
     return {"error": facts["what"], "evidence": facts["evidence"], "remedy": facts["remedy"]}
 
 
-_OF_PLAN = ("id", "title", "host", "estimate", "deadline", "impact")
+_OF_PLAN = ("id", "title", "host", "estimate", "deadline", "impact", "group")
 
 
 def _new_step(step: Mapping[str, Any]) -> StepView:
-    return StepView(**{name: step[name] for name in _OF_PLAN})
+    return StepView(**{name: step[name] for name in _OF_PLAN if name in step})
 
 
 def _begun_anew(step: StepView) -> StepView:

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     RUN_STARTED = "run-started"
     RUN_RESUMED = "run-resumed"
     STOP_ASKED = "stop-asked"
+    BUDGET_BROKEN = "budget-broken"
     RUN_DONE = "run-done"
     RUN_FAILED = "run-failed"
     RUN_STOPPED = "run-stopped"
@@ -23,6 +24,8 @@ class Kind(StrEnum):
     ROLLBACK_DONE = "rollback-done"
     CHECKPOINT_REACHED = "checkpoint-reached"
     CHECKPOINTS_DROPPED = "checkpoints-dropped"
+    WINDOW_CLOSED = "window-closed"
+    WINDOW_OPENED = "window-opened"
     GATE_OPENED = "gate-opened"
     GATE_APPROVED = "gate-approved"
     GATE_REJECTED = "gate-rejected"
@@ -144,6 +147,8 @@ RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
     (RunState.NEW, Kind.RUN_STARTED): RunMove(RunState.RUNNING, "a plan is carried out for the first time"),
     (RunState.RUNNING, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the earlier process died"),
     (RunState.RUNNING, Kind.GATE_OPENED): RunMove(RunState.WAITING, "a person is asked"),
+    (RunState.RUNNING, Kind.WINDOW_CLOSED): RunMove(RunState.WAITING, "nothing runs until a window opens"),
+    (RunState.WAITING, Kind.WINDOW_OPENED): RunMove(RunState.RUNNING, "the window is open"),
     (RunState.WAITING, Kind.GATE_APPROVED): RunMove(RunState.RUNNING, "a person has approved"),
     (RunState.WAITING, Kind.GATE_REJECTED): RunMove(RunState.STOPPED, "a person has said no"),
     (RunState.WAITING, Kind.GATE_EXPIRED): RunMove(RunState.STOPPED, "nobody has approved in time"),
@@ -154,6 +159,10 @@ RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
     (RunState.RUNNING, Kind.RUN_FAILED): RunMove(RunState.FAILED, "a step failed"),
     (RunState.RUNNING, Kind.RUN_STOPPED): RunMove(RunState.STOPPED, "the stage it was to reach is done"),
     (RunState.STOPPING, Kind.STOP_ASKED): RunMove(RunState.STOPPING, "asked again"),
+    **{
+        (state, Kind.BUDGET_BROKEN): RunMove(RunState.STOPPING, "a budget is broken: running steps end")
+        for state in (RunState.RUNNING, RunState.WAITING, RunState.STOPPING)
+    },
     (RunState.STOPPING, Kind.RUN_RESUMED): RunMove(
         RunState.RUNNING, "the earlier process died while stopping"
     ),

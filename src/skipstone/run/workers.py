@@ -41,6 +41,7 @@ _TABLE = sa.Table(
     sa.Column("cloud", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("probe", sa.Text, nullable=False),
 )
 
 
@@ -50,12 +51,16 @@ def queue_of(cloud: str) -> str:
 
 
 class Worker(Fact):
-    """One worker: where it runs, for which cloud, and which Skipstone it is."""
+    """One worker: where it runs, for which cloud, and which Skipstone it is.
+
+    ``probe`` is sealed: who opens it can talk with the worker.
+    """
 
     name: str
     cloud: str
     version: str
     seen: datetime
+    probe: str
 
 
 class Registry:
@@ -65,12 +70,14 @@ class Registry:
         url = sa.make_url(database).set(drivername="postgresql+psycopg")
         self._engine = sa.create_engine(url, poolclass=sa.NullPool)
         _TABLE.metadata.create_all(self._engine)
+        self._seal = Seal(database)
 
     def note(self, name: str, cloud: str) -> None:
         """Write that a worker is there, now."""
         with self._engine.begin() as connection:
             connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
-            row = Worker(name=name, cloud=cloud, version=__version__, seen=datetime.now(UTC))
+            probe = self._seal.close({"name": name})
+            row = Worker(name=name, cloud=cloud, version=__version__, seen=datetime.now(UTC), probe=probe)
             connection.execute(sa.insert(_TABLE).values(**row.model_dump()))
 
     def forget(self, name: str) -> None:
@@ -99,7 +106,10 @@ class SharedTransport:
         self._version = version
 
     async def run(self, command: Command, *, deadline: float) -> Outcome:
-        """See ``Transport``; UNKNOWN too where no worker has answered in time."""
+        """See ``Transport``; UNKNOWN too where no worker has answered in time.
+
+        HostUnreachable too where a worker with another key was asked: it could not read the question.
+        """
         if command.host == OPERATOR:
             return await self._own.run(command, deadline=deadline)
         began = time.monotonic()
@@ -109,6 +119,10 @@ class SharedTransport:
         except (TimeoutError, DBOSException, PortableWorkflowError, SQLAlchemyError) as error:
             seen = str(error) or "no worker has answered in time"
             return Outcome(Result.UNKNOWN, None, "", seen, time.monotonic() - began)
+        except InputError as error:
+            raise HostUnreachable(
+                "a worker with another password was asked", where=command.host, evidence=error.remedy
+            ) from error
         if "unreachable" in answer:
             raise HostUnreachable(answer["unreachable"], where=command.host, evidence=answer["evidence"])
         return Outcome(**answer | {"result": Result(answer["result"])})
@@ -146,7 +160,8 @@ class SharedTransport:
 async def shared(own: Transport, database: str, cloud: str, version: str) -> AsyncIterator[Transport]:
     """Yield a transport that shares the work with a cloud's workers; ``own`` where there are none.
 
-    ``version`` is the engine's application version. Raise InputError where a worker is another Skipstone.
+    ``version`` is the engine's application version. Raise InputError where a worker is another Skipstone, or
+    has another password.
     """
     workers = await asyncio.to_thread(lambda: Registry(database).alive(cloud))
     others = [f"{one.name}: {one.version}" for one in workers if one.version != __version__]
@@ -160,6 +175,9 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
     if not workers:
         yield own
         return
+    seal = await asyncio.to_thread(Seal, database)
+    for one in workers:
+        seal.open(one.probe)
     client = DBOSClient(
         system_database_url=database,
         serializer=DBOSPortableJSONSerializer(),
@@ -167,6 +185,6 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
         retry_connection_errors=False,
     )
     try:
-        yield SharedTransport(own, client, Seal(database), cloud, version)
+        yield SharedTransport(own, client, seal, cloud, version)
     finally:
         client.destroy()

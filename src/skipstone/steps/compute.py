@@ -125,9 +125,9 @@ class _OfComputeService(Step):
     def _condition(self) -> str:
         return f"deleted = 0 and `binary` = 'nova-compute' and host = '{self.compute}'"
 
-    def _found(self) -> str:
-        """Return a command that prints the version in the record."""
-        query = f"select version from {self._table} where {self._condition}"  # noqa: S608 - from the catalog
+    def _asked(self, columns: str) -> str:
+        """Return a command that prints columns of the record."""
+        query = f"select {columns} from {self._table} where {self._condition}"  # noqa: S608 - from the catalog
         return f"mariadb -NBe {quote(query)}"
 
 
@@ -145,7 +145,7 @@ class NoteServiceVersion(_OfComputeService):
     def apply(self) -> Command:
         """See that the record has this version."""
         return self.on_host(f"""
-found=$({self._found()})
+found=$({self._asked("version")})
 if [ "$found" != {self.version} ]; then
     echo "nova-compute on {self.compute} is at version $found, not {self.version}" >&2
     exit 1
@@ -159,7 +159,11 @@ fi
 
 
 class ConfirmServiceVersion(_OfComputeService):
-    """Wait until nova's record of a compute service shows the target's service version."""
+    """Wait until nova's record of a compute service shows the target's version, and a report after it.
+
+    The version is written as the service starts; one that ends a moment later would leave it there. Only a
+    service that lives on reports (``report_count``, every ``report_interval``: 10 s).
+    """
 
     looks: ClassVar[bool] = True
 
@@ -169,9 +173,16 @@ class ConfirmServiceVersion(_OfComputeService):
         """Ask the database of the cell."""
         return self.on_host(f"""
 limit=$(($(date +%s) + {self.deadline - 10}))
-until found=$({self._found()}) && [ "$found" = {self.version} ]; do
+first=
+while :; do
+    set -- $({self._asked("version, report_count")})
+    if [ "${{1:-}}" = {self.version} ]; then
+        first=${{first:-$2}}
+        if [ "$2" -gt "$first" ]; then exit 0; fi
+    fi
     if [ "$(date +%s)" -ge "$limit" ]; then
-        echo "nova-compute on {self.compute} is at version $found, not {self.version}" >&2
+        echo "nova-compute on {self.compute} is at version ${{1:-unknown}}, not {self.version}," \\
+            "or does not report" >&2
         exit 1
     fi
     sleep 1

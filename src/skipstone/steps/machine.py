@@ -16,7 +16,7 @@ exactly where the machine has come back.
 from typing import Literal
 
 from skipstone.cloud.command import OPERATOR, Command
-from skipstone.steps.shell import quote, until
+from skipstone.steps.shell import calling, quote, until, words
 from skipstone.steps.step import Reversibility, Step
 
 BACK_SECONDS = 900
@@ -75,18 +75,12 @@ class _ByHook(Step):
     machine: str
     name: str
 
-    def _call(self) -> str:
-        """Return the shell function ``call VERB``, which says what went wrong."""
-        hook, arguments = quote(self.hook), f"{quote(self.machine)} {quote(self.name)}"
-        missing = f"the snapshot hook {self.hook} is not there, or cannot be executed"
-        return f"""\
-call() {{
-    if [ ! -f {hook} ] || [ ! -x {hook} ]; then echo {quote(missing)} >&2; exit 1; fi
-    {hook} "$1" {arguments} || {{
-        echo "the snapshot hook failed: $1 for "{quote(self.machine)}" exited with $?" >&2
-        exit 1
-    }}
-}}"""
+    def _hook(self) -> str:
+        """Return the shell function that calls the hook."""
+        return calling(self.hook, "snapshot")
+
+    def _call(self, verb: str) -> str:
+        return f"call {verb} {words((self.machine, self.name))}"
 
 
 class TakeMachineSnapshot(_ByHook):
@@ -107,9 +101,9 @@ class TakeMachineSnapshot(_ByHook):
         own = f"this is {self.machine} itself, which would lose this run's journal: run Skipstone elsewhere"
         return self.on_host(f"""
 if [ -e {self.directory} ]; then echo {quote(own)} >&2; exit 1; fi
-{self._call()}
-call drop
-call take
+{self._hook()}
+{self._call("drop")}
+{self._call("take")}
 """)
 
     def verify(self) -> Command:
@@ -129,13 +123,13 @@ if [ "$found" != "$verified" ]; then echo {quote(other)} >&2; exit 1; fi
 
     def revert(self) -> Command:
         """Let the hook bring the machine back."""
-        return self.on_host(f"{self._call()}\ncall restore")
+        return self.on_host(f"{self._hook()}\n{self._call('restore')}")
 
     def _shown(self) -> str:
         none = f"the snapshot hook shows no snapshot {self.name} of {self.machine}"
         return f"""\
-{self._call()}
-said=$(call show)
+{self._hook()}
+said=$({self._call("show")})
 if [ -z "$said" ]; then echo {quote(none)} >&2; exit 1; fi
 printf %s "$said" | sha256sum"""
 
@@ -148,4 +142,4 @@ class DropMachineSnapshot(_ByHook):
 
     def apply(self) -> Command:
         """Remove it; harmless when there is none."""
-        return self.on_host(f"{self._call()}\ncall drop")
+        return self.on_host(f"{self._hook()}\n{self._call('drop')}")

@@ -29,7 +29,7 @@ _LOCK_PATIENCE = 120
 
 # dpkg gives up at once where apt waits. What it cannot configure is left to `apt-get --fix-broken`, which
 # unpacks anew what a reboot has cut off while it was unpacked (reinst-required)
-_CONFIGURE = f"""\
+CONFIGURE = f"""\
 limit=$(($(date +%s) + {_LOCK_PATIENCE}))
 until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
     echo "$said"
@@ -61,8 +61,8 @@ rm -f {_UNCOMPILED}
 python3 -m compileall -qq -j 0 -x '/tests?/' {_MODULES} || echo 'not every module could be byte-compiled'"""
 
 
-class _FromSuite(Step):
-    """What both package steps know.
+class FromSuite(Step):
+    """What every step with the target's packages knows.
 
     The suites, the directory with the target's lists, and packages to ``add``: daemons that the target
     release has split off.
@@ -75,32 +75,20 @@ class _FromSuite(Step):
 
     def apt(self) -> str:
         """Return ``apt-get`` with the target's own lists, patient with another holder of the lock."""
+        return f"apt-get -q -y {self.lists()} -o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
+
+    def lists(self) -> str:
+        """Return the options with which apt's programs read the target's own lists."""
         return (
-            f"apt-get -q -y -o Dir::Etc::SourceList={self.directory}/sources.list"
+            f"-o Dir::Etc::SourceList={self.directory}/sources.list"
             f" -o Dir::Etc::SourceParts={self.directory}/parts -o Dir::State::Lists={self.directory}/lists"
-            f" -o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
         )
 
-    def simulated(self) -> str:
-        """Return the command line that tells what the upgrade would do."""
-        return f"{self.apt()} --simulate dist-upgrade {words(self.add)}"
-
-
-class DownloadPackages(_FromSuite):
-    """Fetch every package of the upgrade into apt's cache; the host's own sources stay as they are."""
-
-    kind: Literal["download-packages"] = "download-packages"
-
-    def is_done(self) -> Command:
-        """See that an earlier download was finished."""
-        return self.on_host(f"test -e {self.directory}/downloaded")
-
-    def apply(self) -> Command:
-        """Rewrite copies of the sources, update the private lists, and fetch."""
+    def get_lists(self) -> str:
+        """Return shell lines that rewrite copies of the sources, and update the private lists."""
         edit = quote(_SUITE.format(old=self.old_suite, new=self.new_suite))
         in_deb, in_suites = quote(r"/^deb/"), quote(r"/^Suites:/")
-        return self.on_host(f"""
-{QUIET}
+        return f"""\
 rm -rf {self.directory}
 install -d -m 755 {self.directory}/parts {self.directory}/lists
 install -d -m 700 -o _apt {self.directory}/lists/partial
@@ -117,7 +105,35 @@ if ! cat sources.list parts/* 2>/dev/null | grep -qw {self.new_suite}; then
     echo "no package source of this host names {self.old_suite}" >&2
     exit 1
 fi
-{self.apt()} -o APT::Update::Error-Mode=any update
+{self.apt()} -o APT::Update::Error-Mode=any update"""
+
+    def place_sources(self) -> str:
+        """Return shell lines that put the rewritten sources in the place of the host's own."""
+        return f"""\
+if [ -e /etc/apt/sources.list ]; then cp {self.directory}/sources.list /etc/apt/sources.list; fi
+for file in {self.directory}/parts/*; do
+    if [ -e "$file" ]; then cp "$file" /etc/apt/sources.list.d/; fi
+done"""
+
+    def simulated(self) -> str:
+        """Return the command line that tells what the upgrade would do."""
+        return f"{self.apt()} --simulate dist-upgrade {words(self.add)}"
+
+
+class DownloadPackages(FromSuite):
+    """Fetch every package of the upgrade into apt's cache; the host's own sources stay as they are."""
+
+    kind: Literal["download-packages"] = "download-packages"
+
+    def is_done(self) -> Command:
+        """See that an earlier download was finished."""
+        return self.on_host(f"test -e {self.directory}/downloaded")
+
+    def apply(self) -> Command:
+        """Rewrite copies of the sources, update the private lists, and fetch."""
+        return self.on_host(f"""
+{QUIET}
+{self.get_lists()}
 {self.apt()} {KEEP} --download-only dist-upgrade {words(self.add)}
 touch downloaded
 """)
@@ -131,13 +147,18 @@ touch downloaded
         return self.on_host(f"rm -rf {self.directory}\napt-get clean")
 
 
-class KeepVersions(_FromSuite):
+class KeepVersions(FromSuite):
     """Fetch what the upgrade will replace, at the versions that are installed: the way back of the upgrade.
 
     After the download, whose package lists it reads, and while the old archive still has them.
     """
 
     kind: Literal["keep-versions"] = "keep-versions"
+
+    def is_done(self) -> Command:
+        """See that those which the upgrade would replace now are kept, and whole."""
+        same = versions.same(self.directory, self.simulated())
+        return self.on_host(f"test -e {self.directory}/downloaded\n{same}\n{versions.intact(self.directory)}")
 
     def apply(self) -> Command:
         """Fetch them; what an earlier attempt has left is thrown away."""
@@ -153,7 +174,7 @@ class KeepVersions(_FromSuite):
         return self.on_host(f"rm -rf {self.directory}/{versions.KEPT}")
 
 
-class UpgradePackages(_FromSuite):
+class UpgradePackages(FromSuite):
     """Install the fetched packages, operating system and OpenStack together; configuration files stay.
 
     Units that must not start by themselves were blocked before (``StopServices``). Those in ``hold`` run on
@@ -183,16 +204,13 @@ test -z "$(dpkg --audit)"
 test -e {self.directory}/downloaded
 {self._written_down()}{self._explained()}
 {_LATER}
-{_CONFIGURE}
+{CONFIGURE}
 {self.apt()} {KEEP} --fix-broken install
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"
 {_COMPILE}
-if [ -e /etc/apt/sources.list ]; then cp {self.directory}/sources.list /etc/apt/sources.list; fi
-for file in {self.directory}/parts/*; do
-    if [ -e "$file" ]; then cp "$file" /etc/apt/sources.list.d/; fi
-done
+{self.place_sources()}
 touch {self.directory}/installed
 find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the package ships: /'
 """)
@@ -205,7 +223,7 @@ find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the
 {QUIET}
 if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
 {self._explained()}
-{_CONFIGURE}
+{CONFIGURE}
 {versions.bring_back(self.directory, f"{self.apt()} {KEEP}")}
 """)
 

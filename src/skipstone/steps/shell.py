@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from shlex import quote
 
 __all__ = [
+    "RELOAD_UNITS",
     "all_active",
     "as_user",
     "block",
     "blocked",
+    "calling",
     "last_words",
     "place_file",
     "quote",
@@ -15,6 +17,9 @@ __all__ = [
     "until",
     "words",
 ]
+
+RELOAD_UNITS = "if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi"
+"""A shell line after which systemd goes by its files as they are now."""
 
 _DROP_IN = '/etc/systemd/system/"$unit".service.d/90-skipstone-blocked.conf'
 
@@ -37,6 +42,19 @@ def place_file(path: str, text: str, *, mode: str, owner: str) -> str:
         f"cat > {part} <<'END-OF-FILE'\n{text.rstrip()}\nEND-OF-FILE\n"
         f"chmod {mode} {part}\nchown {owner} {part}\nmv -f {part} {quote(path)}"
     )
+
+
+def calling(hook: str, what: str) -> str:
+    """Return the shell function ``call VERB HOST ...`` for an operator's hook; it says what went wrong."""
+    missing = f"the {what} hook {hook} is not there, or cannot be executed"
+    return f"""\
+call() {{
+    if [ ! -f {quote(hook)} ] || [ ! -x {quote(hook)} ]; then echo {quote(missing)} >&2; exit 1; fi
+    {quote(hook)} "$@" || {{
+        echo "the {what} hook failed: $1 for $2 exited with $?" >&2
+        exit 1
+    }}
+}}"""
 
 
 def until(condition: str, *, seconds: int, otherwise: str) -> str:

@@ -8,6 +8,8 @@ can run the very same text by hand from the runbook.
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import Field
+
 from skipstone.cloud.command import Command
 from skipstone.cloud.model import Fact
 
@@ -29,6 +31,11 @@ class Reversibility(StrEnum):
     NONE = "none"
 
 
+def is_empty(value: object) -> bool:
+    """Say whether a field is left out of plans: those of before it was there keep their digest."""
+    return not value
+
+
 class Step(Fact):
     """Base of every step; a subclass adds its parameters and a ``kind`` literal.
 
@@ -37,6 +44,8 @@ class Step(Fact):
     the engine may try again with back-off: never true of a step that migrates a database. A step that only
     ``looks`` changes nothing: a run may go on without it where a person asks for that. ``undone_anyway`` says
     that ``revert`` is run even where the host is brought back whole, for the sake of hosts undone before it.
+    ``group`` names what begins with the first step of that group and ends with its last: a host that is down
+    for so long, wherever its steps run.
     """
 
     looks: ClassVar[bool] = False
@@ -46,6 +55,7 @@ class Step(Fact):
     title: str
     host: str
     needs: tuple[str, ...] = ()
+    group: str = Field("", exclude_if=is_empty)
     deadline: int
     estimate: int
     impact: Impact = Impact.NONE
@@ -83,9 +93,17 @@ class Step(Fact):
         """Return the hosts that ``revert`` brings back whole: nothing done there later needs more undoing."""
         return ()
 
+    def lanes(self) -> tuple[str, ...]:
+        """Return what it shares with other steps; a stage may limit how many are in such a lane at once."""
+        return ()
+
     def diagnose(self) -> Command | None:
         """Return a read-only script whose output helps to understand why the step failed, or None."""
         return None
+
+    def shows(self) -> str:
+        """Return what a person should read of it beside its commands, or nothing."""
+        return ""
 
     def on_host(self, script: str) -> Command:
         """Return a command for this step's host; ``set -eu`` is put before the script."""

@@ -5,7 +5,7 @@ changes, what is installed and ``/etc`` are written down; the way back ends only
 Across two releases of Debian there is no such way: maintainers' scripts do not go back (``docs/adr``, 5).
 """
 
-from skipstone.steps.shell import quote
+from skipstone.steps.shell import RELOAD_UNITS, quote
 
 KEPT, BEFORE = "kept", "before"
 """Directories below that of the upgrade: the packages to come back to, and what there was."""
@@ -46,13 +46,18 @@ cd ..
 mv {KEPT}.part {KEPT}"""
 
 
+def same(directory: str, simulate: str) -> str:
+    """Return a command that succeeds where ``simulate`` would replace or remove exactly what was kept."""
+    replaced = f"{simulate} | {_REPLACED} | LC_ALL=C sort"
+    return f"test -e {directory}/{KEPT}/replaced && {replaced} | cmp -s - {directory}/{KEPT}/replaced"
+
+
 def write_down(directory: str, simulate: str) -> str:
     """Return lines that write down what is installed, once; they fail where the way back has a gap."""
     gap = "other packages would be replaced than those that were kept: fetch them again"
     return f"""\
 if [ ! -e {directory}/{BEFORE} ]; then
-    {simulate} > {directory}/simulated
-    {_REPLACED} {directory}/simulated | LC_ALL=C sort | cmp -s - {directory}/{KEPT}/replaced || {{
+    {{ {same(directory, simulate)}; }} || {{
         echo {quote(gap)} >&2
         exit 1
     }}
@@ -103,11 +108,11 @@ again() {{
 }}
 again auto automatic manual
 again hold held unhold
-if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+{RELOAD_UNITS}
 test -z "$(dpkg --audit)"
 {_LIST} > {directory}/now
 diff "$before/packages.tsv" {directory}/now >&2 || {{
     echo "these packages are not what they were" >&2
     exit 1
 }}
-rm -rf "$before" {directory}/now {directory}/known {directory}/marked {directory}/simulated"""
+rm -rf "$before" {directory}/now {directory}/known {directory}/marked"""

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from skipstone.rehearsal.report import ApiReport, Asked, DifferenceReport, ResourceReport, ServiceReport
-from skipstone.views.duration import duration
+from skipstone.views.measure import duration
 
 WORDS = {"missing": "are missing", "added": "are new", "changed": "have another"}
 

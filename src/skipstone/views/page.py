@@ -1,14 +1,20 @@
 """The report as one HTML page: it needs no network, and reads well in print and in the dark."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from skipstone.views.duration import duration
+from skipstone.impact.measurement import InstanceImpact
+from skipstone.views.crowd import crowd_of
+from skipstone.views.measure import duration, megabytes
 from skipstone.views.report import Report, write_text
 from skipstone.views.timeline import LEGEND, draw
 from skipstone.views.verification import WORDS, counted, describe
+
+MOST = 100
+"""Rows of a table that are shown: the gravest first; all are in the JSON."""
 
 
 def write_page(report: Report, path: Path) -> None:
@@ -31,6 +37,8 @@ def pages() -> Environment:
         "megabytes": megabytes,
         "describe": describe,
         "counted": counted,
+        "gravest": gravest,
+        "names": names,
     }
     return found
 
@@ -40,7 +48,13 @@ def render(report: Report) -> str:
     template = pages().get_template("report.html.j2")
     weights = {weight: word for weight, (word, _) in WORDS.items()}
     return template.render(
-        report=report, timeline=draw(report), legend=LEGEND, weights=weights, excuses=_excuses(report)
+        report=report,
+        timeline=draw(report),
+        legend=LEGEND,
+        weights=weights,
+        excuses=_excuses(report),
+        crowds={stage.name: crowd_of(stage) for stage in report.run.stages},
+        most=MOST,
     )
 
 
@@ -60,11 +74,23 @@ def span(seconds: float | None, nothing: str = "none") -> str:
     return duration(seconds) if seconds else nothing
 
 
+def gravest(instances: Iterable[InstanceImpact]) -> list[InstanceImpact]:
+    """Return instances, those first that were booted anew, or had the longest gap."""
+
+    def grave(one: InstanceImpact) -> tuple[bool, float]:
+        gaps = [stream.longest_gap for stream in (one.ping, one.tcp, one.boot) if stream]
+        return not one.rebooted, -max(gaps, default=0.0)
+
+    every = list(instances)
+    return sorted(every, key=grave) if len(every) > MOST else every
+
+
+def names(hosts: Sequence[str], most: int = 6) -> str:
+    """Return names, of very many only the first."""
+    more = f" and {len(hosts) - most} more" if len(hosts) > most else ""
+    return ", ".join(hosts[:most]) + more
+
+
 def moment(when: datetime | None) -> str:
     """Return a time as people write it, in UTC."""
     return f"{when:%Y-%m-%d %H:%M:%S} UTC" if when else "not yet"
-
-
-def megabytes(size: int) -> str:
-    """Return a size in MiB."""
-    return f"{size / 2**20:.0f} MiB"

@@ -1,7 +1,7 @@
 """Where a run stands, for people: as a picture that is redrawn, as lines, and as data for ``--json``."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,9 +11,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from skipstone.run.runview import Event, Fold, GateView, RunView, StageView, StepView
+from skipstone.impact.tally import Felt
+from skipstone.run.budget import Budget, Spent
+from skipstone.run.runview import Event, Fold, GateView, HostCounts, RunView, StageView, StepView
 from skipstone.run.state import Kind, RunState, StepState
-from skipstone.views.duration import duration
+from skipstone.views.felt import felt_lines
+from skipstone.views.measure import duration
 
 MARKS = {
     StepState.PENDING: ("·", "dim"),
@@ -38,6 +41,12 @@ STYLES = {
 SHOWN_STEPS = 12
 """More running steps than this are counted, not listed."""
 
+SHOWN_TROUBLES = 10
+"""More failed steps than this are named, without their evidence."""
+
+SHOWN_BASIS = 12
+"""Lines that a decision is based on, where the terminal is redrawn: it cuts what does not fit."""
+
 REDRAWS_PER_SECOND = 4
 LOG_WIDTH = 160
 
@@ -48,11 +57,20 @@ def terminal(*, stderr: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=LOG_WIDTH)
 
 
-def run_picture(view: RunView, *, interrupted: bool = False, trouble: bool = True) -> RenderableType:
+def run_picture(
+    view: RunView,
+    *,
+    interrupted: bool = False,
+    trouble: bool = True,
+    whole: bool = True,
+    felt: Sequence[Felt] = (),
+    spent: Sequence[Spent] = (),
+) -> RenderableType:
     """Return the run as a picture: its stages, what runs where, elapsed against estimated time.
 
     ``interrupted`` says that the journal calls the run going on, but its process is gone; ``trouble`` adds
-    what has failed, with the evidence.
+    what has failed, with the evidence; what is not ``whole`` fits on a terminal. ``felt`` is what users have
+    felt so far, and ``spent`` what of the budgets.
     """
     now = datetime.now(UTC)
     if view.state is RunState.NEW:
@@ -62,22 +80,34 @@ def run_picture(view: RunView, *, interrupted: bool = False, trouble: bool = Tru
     for stage in view.stages:
         _add_stage(table, stage, now)
     parts.append(table)
+    parts.extend(Text(line) for line in felt_lines(felt))
+    parts.extend(_budgets(view, spent))
     if view.open_gate:
-        parts.append(_gate(view.open_gate, now))
+        parts.append(_gate(view.open_gate, now, lines=None if whole else SHOWN_BASIS))
     if trouble:
-        parts.extend(_trouble(step) for step in view.failed)
+        parts.extend(_trouble(step) for step in view.failed[:SHOWN_TROUBLES])
+        parts.extend(Text(f"✗ {step.id}", "bold red") for step in view.failed[SHOWN_TROUBLES:])
     return Group(*parts)
 
 
-def run_json(view: RunView, *, interrupted: bool = False) -> str:
-    """Return the run as JSON, with what is derived from it; times are ISO 8601 in UTC."""
-    data = asdict(view) | {"interrupted": interrupted}
+def run_json(
+    view: RunView, *, interrupted: bool = False, felt: Sequence[Felt] = (), spent: Sequence[Spent] = ()
+) -> str:
+    """Return the run as JSON, with what is derived from it; times are ISO 8601 in UTC.
+
+    A budget's ``now`` is what was spent of it by now, None where that is not known.
+    """
+    data = asdict(view) | {"interrupted": interrupted, "felt": [asdict(one) for one in felt]}
+    now = {one.budget.name: one.value for one in spent}
+    for budget in data["budgets"]:
+        budget["now"] = now.get(budget["name"])
     for stage_data, stage in zip(data["stages"], view.stages, strict=True):
         stage_data |= {
             "state": stage.state,
             "began": stage.began,
             "ended": stage.ended,
             "seconds": stage.seconds,
+            "hosts": stage.hosts and asdict(stage.hosts),
         }
     return json.dumps(data, indent=2, default=_as_text)
 
@@ -104,6 +134,8 @@ def event_lines(event: Event, titles: dict[str, str], *, full: bool) -> list[str
     elif event.kind is Kind.GATE_OPENED:
         lines += _indented("\n".join(event.payload["basis"]), "| ")
         lines += [f"          -> {_answers(event.payload['gate'])}"]
+    elif event.kind in {Kind.RUN_STARTED, Kind.RUN_RESUMED}:
+        lines += _indented("\n".join(_allowed(event)), "| ")
     elif event.kind in {Kind.FAILURE, Kind.NO_ANSWER}:
         lines += _indented(event.payload["evidence"], "| ")
         lines += [f"          -> {event.payload['remedy']}"]
@@ -128,6 +160,8 @@ class Progress:
         self._console = console
         self._fold: Fold | None = None
         self._titles: dict[str, str] = {}
+        self._felt: Sequence[Felt] = ()
+        self._spent: Sequence[Spent] = ()
 
     def hear(self, event: Event, fold: Fold) -> None:
         """Take an event; print its line where nothing is redrawn."""
@@ -139,8 +173,24 @@ class Progress:
         for line in event_lines(event, self._titles, full=False):
             self._console.print(Text(line), soft_wrap=True)
 
+    def feel(self, felt: Sequence[Felt], spent: Sequence[Spent]) -> None:
+        """Take what users have felt so far, and what was spent of the budgets."""
+        self._felt, self._spent = felt, spent
+
     def __rich__(self) -> RenderableType:
-        return run_picture(self._fold.view) if self._fold else Text("starting")
+        if self._fold is None:
+            return Text("starting")
+        return run_picture(self._fold.view, whole=False, felt=self._felt, spent=self._spent)
+
+
+def _allowed(event: Event) -> Iterator[str]:
+    facts = event.payload
+    said = f" by {facts.get('allowed_by')}" + (f": {facts['why']}" if facts.get("why") else "")
+    for name, limit in facts.get("budgets", {}).items():
+        budget = Budget.named(name, limit)
+        yield f"budget {name} of {budget.figure(limit)}, given{said}"
+    for name in facts.get("accepted", ()):
+        yield f"budget {name} is broken, accepted{said}"
 
 
 class _Facts(dict[str, object]):
@@ -153,7 +203,8 @@ class _Facts(dict[str, object]):
 _TEXTS = {
     Kind.RUN_STARTED: "run {run} started by {who} on {host}",
     Kind.RUN_RESUMED: "run resumed by {who} on {host}",
-    Kind.STOP_ASKED: "stop asked for: running steps come to their end, no other begins",
+    Kind.STOP_ASKED: "stop asked for: running steps come to their end, no other begins {reason}",
+    Kind.BUDGET_BROKEN: "BUDGET {budget} BROKEN: {figures}; running steps come to their end, no other begins",
     Kind.RUN_DONE: "run done",
     Kind.RUN_FAILED: "run failed: {reason}",
     Kind.RUN_STOPPED: "run stopped: {reason}",
@@ -162,6 +213,8 @@ _TEXTS = {
     Kind.ROLLBACK_DONE: "rolled back by run {by}",
     Kind.CHECKPOINT_REACHED: "undone by run {by}: {stages}",
     Kind.CHECKPOINTS_DROPPED: "checkpoints dropped by {who}: run {by}",
+    Kind.WINDOW_CLOSED: "{reason}",
+    Kind.WINDOW_OPENED: "the maintenance window is open",
     Kind.GATE_OPENED: "GATE {gate}: {title}; open until {expires}",
     Kind.GATE_APPROVED: "gate {gate} approved by {who}: {why}",
     Kind.GATE_REJECTED: "gate {gate} rejected by {who}: {why}",
@@ -207,13 +260,20 @@ def _add_stage(table: Table, stage: StageView, now: datetime) -> None:
     table.add_row(
         Text(mark, style=style),
         Text(stage.name, style="bold" if stage.began else "dim"),
-        f"{done}/{len(stage.steps)}",
+        _hosts(stage.hosts) if stage.hosts else f"{done}/{len(stage.steps)}",
         times,
     )
     for step in going[:SHOWN_STEPS]:
         _add_step(table, step, now)
     if len(going) > SHOWN_STEPS:
         table.add_row("", f"  and {len(going) - SHOWN_STEPS} more", "", "")
+
+
+def _hosts(counts: HostCounts) -> str:
+    """Return how far a wave is, in hosts."""
+    told = {"at work": counts.at_work, "failed": counts.failed}
+    parts = [f", {number:,} {what}" for what, number in told.items() if number]
+    return f"{counts.done:,}/{counts.total:,} hosts{''.join(parts)}"
 
 
 def _add_step(table: Table, step: StepView, now: datetime) -> None:
@@ -224,9 +284,25 @@ def _add_step(table: Table, step: StepView, now: datetime) -> None:
     table.add_row("", what, step.host, f"{duration(int(spent))} / {duration(step.estimate)}")
 
 
-def _gate(gate: GateView, now: datetime) -> Text:
+def _budgets(view: RunView, spent: Sequence[Spent]) -> Iterator[Text]:
+    """Yield a line for each budget: what was spent by now, else what is known from when it broke."""
+    now = {one.budget.name: one for one in spent}
+    for one in view.budgets:
+        spending = now.get(one.name)
+        figures = spending.text if spending else one.figures or f"of {one.budget.figure(one.limit)}"
+        broken = bool(one.broken or (spending and spending.broken))
+        state = (
+            f"  broken, accepted by {one.who}: {one.why}" if one.accepted else "  BROKEN" if broken else ""
+        )
+        style = "yellow" if one.accepted else "bold red" if broken else "dim"
+        yield Text(f"budget {one.name}: {figures}{state}", style=style)
+
+
+def _gate(gate: GateView, now: datetime, *, lines: int | None) -> Text:
     """Return what the run waits for, what that decision is based on, and how it is given."""
-    basis = "".join(f"\n    {line}" for line in gate.basis)
+    basis = "".join(f"\n    {line}" for line in gate.basis[:lines])
+    if lines and len(gate.basis) > lines:
+        basis += f"\n    ... and {len(gate.basis) - lines} lines more: skipstone status"
     left = max(round((gate.expires - now).total_seconds()), 0)
     return Text.assemble(
         (f"gate {gate.id}: {gate.title}", "bold magenta"),

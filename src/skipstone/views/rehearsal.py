@@ -9,20 +9,22 @@ from rich.padding import Padding
 from rich.progress import Progress
 from rich.table import Table
 
+from skipstone.catalog import Outcome
 from skipstone.rehearsal.fastforward import Move
 from skipstone.rehearsal.report import (
     CommandReport,
     Ended,
     Phase,
+    PurgeReport,
     RehearsalReport,
     ServiceReport,
     StopReport,
     TableWork,
+    TroubleReport,
 )
 from skipstone.rehearsal.watcher import Watcher
 from skipstone.views.answers import show_apis, show_rows
-from skipstone.views.duration import duration
-from skipstone.views.page import megabytes
+from skipstone.views.measure import duration, megabytes
 
 PHASES = {
     Phase.READ: "reading the cloud's databases",
@@ -31,6 +33,7 @@ PHASES = {
     Phase.LOAD: "loading the dumps",
     Phase.COUNT: "counting rows",
     Phase.CARRY: "migrating",
+    Phase.CHECK: "asking the new release's own checks",
     Phase.ASK: "asking the new APIs",
 }
 ENDINGS = {
@@ -112,10 +115,12 @@ def _parts(report: RehearsalReport) -> Iterator[RenderableType]:
         when = f"from {times[0]:%H:%M:%S} to {times[-1]:%H:%M:%S} UTC"
         yield f"the databases of the running cloud {escape(report.origin.cloud)} were read {when}"
     yield _services(report)
+    yield from _taken_over(report)
     for service in report.services:
         yield from _troubles(service)
     yield from _left_out(report)
     yield from show_rows(report.services)
+    yield from _checks(report)
     yield from show_apis(report.apis)
     yield ""
     yield "\n".join(prediction(report))
@@ -139,9 +144,30 @@ def _services(report: RehearsalReport) -> Table:
     return table
 
 
+def _taken_over(report: RehearsalReport) -> Iterator[RenderableType]:
+    for one in report.taken_over:
+        told = f"{one.title}: {len(one.tables)} tables of {one.origin}, copied to {one.database}"
+        yield f"\n[yellow]{one.service}[/]: {escape(told)}"
+        yield Padding(f"{escape(one.advice)}\n({one.recipe})", (0, 2))
+
+
+def _checks(report: RehearsalReport) -> Iterator[RenderableType]:
+    """Yield what the target's own checks found; silent ones are in the JSON."""
+    for one in report.checks:
+        said = [f"{result}: {question}: {details}" for question, result, details in one.found]
+        if not said and one.outcome == Outcome.ERROR:
+            said = [f"exited with {one.code}", *one.output.strip().splitlines()[-LAST_LINES:]]
+        if said:
+            yield f"\n[yellow]{escape(one.command)}[/] says of the copies, with a rehearsal's configuration:"
+            yield Padding(escape("\n".join(said)), (0, 2))
+
+
 def _troubles(service: ServiceReport) -> Iterator[RenderableType]:
     for stop in service.stops:
         for trouble in stop.troubles:
+            if trouble.mended:
+                yield from _mended(service, stop, trouble)
+        for trouble in stop.left:
             told = f"{trouble.rows:,} rows: it does not hold that {escape(trouble.condition)}"
             yield f"\n[red]{service.service}, {stop.title}[/]: {told}"
             lead = "do first" if stop.ended is Ended.GUARDED else "repair"
@@ -155,6 +181,12 @@ def _troubles(service: ServiceReport) -> Iterator[RenderableType]:
                 for name, found in stop.heads.items()
             ]
             yield escape("\n".join(lines))
+
+
+def _mended(service: ServiceReport, stop: StopReport, trouble: TroubleReport) -> Iterator[RenderableType]:
+    told = f"{trouble.rows:,} rows, mended on the copy: it did not hold that {escape(trouble.condition)}"
+    yield f"\n[yellow]{service.service}, before {stop.title}[/]: {told}"
+    yield Padding(f"do first, in {trouble.database}: {escape(trouble.remedy)}\n({trouble.check})", (0, 2))
 
 
 def _failure(service: ServiceReport, stop: StopReport, command: CommandReport) -> Iterator[RenderableType]:
@@ -227,11 +259,21 @@ def prediction(report: RehearsalReport) -> Iterator[str]:
             f"up to {duration(before)} of a chain are {report.source}'s own online data migrations: run them"
             " on the cloud while it serves, then nothing of them is left for the outage"
         )
+    yield from map(_purged, report.purged)
     if report.taken:
         yield (
             f"of it {duration(report.taken.processor)} of processor time, on {report.taken.cores} cores for"
             f" which {report.taken.load:.1f} processes were waiting before: a busy machine takes longer"
         )
+
+
+def _purged(one: PurgeReport) -> str:
+    if one.failed:
+        return f"purging {one.service}'s deleted rows first failed: {one.failed}"
+    return (
+        f"purging {one.service}'s deleted rows first, {one.rows:,} in {duration(one.seconds)}: its chain"
+        f" then takes {duration(one.with_it)} instead of {duration(one.without)}"
+    )
 
 
 def _before_the_outage(report: RehearsalReport, service: ServiceReport) -> float:

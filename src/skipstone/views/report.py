@@ -16,7 +16,12 @@ from skipstone.impact.measurement import Impact, measure
 from skipstone.impact.outage import Stream
 from skipstone.impact.recording import FILE
 from skipstone.impact.sample import Kind as Asked
+from skipstone.impact.spending import spend
+from skipstone.impact.tally import Tally
 from skipstone.impact.verification import Look, Subject, Verification, compare, load_look
+from skipstone.impact.versions import VERSIONS_AFTER, VERSIONS_BEFORE, Change, changes, load_versions
+from skipstone.run.budget import Spent
+from skipstone.run.budgetview import BudgetView
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView, StageView, StepView
@@ -42,6 +47,7 @@ class StepReport(Fact):
     estimate: int
     rebooted: bool
     error: str
+    evidence: str = ""
 
 
 class StageReport(Fact):
@@ -92,6 +98,23 @@ class DecisionReport(Fact):
     basis: tuple[str, ...] = ()
 
 
+class BudgetReport(Fact):
+    """One budget: its limit (seconds, or a share), what was ``spent`` of it and ``figures`` that say so.
+
+    None is: not measured. It is ``broken`` where it was when the run paused for it, or is by now; who
+    ``accepted`` that (``who``, ``why``) let the run go on.
+    """
+
+    name: str
+    limit: float
+    spent: float | None
+    figures: str | None
+    broken: bool
+    accepted: bool
+    who: str
+    why: str
+
+
 class ServiceVersions(Fact):
     """The newest version that one API announced before and after; None where it was not asked."""
 
@@ -125,8 +148,10 @@ class Report(Fact):
     summary: Summary
     run: RunReport
     decisions: tuple[DecisionReport, ...]
+    budgets: tuple[BudgetReport, ...] = ()
     findings: tuple[Finding, ...]
     versions: tuple[ServiceVersions, ...]
+    changes: tuple[Change, ...] = ()
     impact: Impact | None
     verification: Verification | None
 
@@ -145,8 +170,10 @@ def build_report(directory: RunDirectory) -> Report:
         summary=_summary(run, impact, verification),
         run=run,
         decisions=_decisions(view),
+        budgets=_budgets(directory, view),
         findings=_findings(directory),
         versions=_versions(before, after),
+        changes=_changes(directory),
         impact=impact,
         verification=verification,
     )
@@ -213,6 +240,7 @@ def _step(step: StepView) -> StepReport:
         estimate=step.estimate,
         rebooted=step.rebooted,
         error=step.error,
+        evidence=step.evidence,
     )
 
 
@@ -238,6 +266,36 @@ def _decisions(view: RunView) -> tuple[DecisionReport, ...]:
         if step.who
     )
     return (*gates, *skips)
+
+
+def _budgets(directory: RunDirectory, view: RunView) -> tuple[BudgetReport, ...]:
+    tally = Tally.load(directory.impact)
+    if view.budgets and (directory.impact / FILE).exists():
+        tally.advance(directory.impact)
+    felt = tuple(tally.felt())
+    spent = (
+        {one.budget.name: one for one in spend(felt, [one.budget for one in view.budgets])} if felt else {}
+    )
+    return tuple(_budget(one, spent.get(one.name)) for one in view.budgets)
+
+
+def _budget(one: BudgetView, spent: Spent | None) -> BudgetReport:
+    return BudgetReport(
+        name=one.name,
+        limit=one.limit,
+        spent=spent.value if spent else None,
+        figures=spent.text if spent else one.figures or None,
+        broken=bool(one.broken or (spent and spent.broken)),
+        accepted=one.accepted is not None,
+        who=one.who,
+        why=one.why,
+    )
+
+
+def _changes(directory: RunDirectory) -> tuple[Change, ...]:
+    before = load_versions(directory.path / VERSIONS_BEFORE)
+    after = load_versions(directory.path / VERSIONS_AFTER)
+    return changes(before, after) if before and after else ()
 
 
 def _seconds(began: datetime | None, ended: datetime | None) -> float:

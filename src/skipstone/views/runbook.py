@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from skipstone.cloud.command import OPERATOR, Command
 from skipstone.plan.plan import ALWAYS_A_WAY_BACK, Plan, Stage
 from skipstone.steps.step import Impact, Reversibility, Step
-from skipstone.views.duration import duration
+from skipstone.views.measure import duration
+from skipstone.views.waves import limits_text
 
 _IMPACT = {
     Impact.NONE: "users feel nothing",
@@ -61,6 +62,9 @@ def _stage(plan: Plan, number: int, stage: Stage) -> Iterator[str]:
     yield ""
     yield f"Stage `{stage.name}`, about {duration(stage.estimate)}."
     yield ""
+    if limits := limits_text(stage):
+        yield f"Hosts: {limits}. A host is down from its first step here to its last one."
+        yield ""
     for gate in plan.gates:
         if gate.before == stage.name:
             yield f"> **Gate `{gate.id}`.** A person decides: {gate.title}."
@@ -79,6 +83,8 @@ def _step(number: str, step: Step) -> Iterator[str]:
     effects = f"{_IMPACT[step.impact]}; {_BACK[step.reversibility]}"
     yield f"`{step.id}`: {effects}; about {duration(step.estimate)}.{wait}"
     yield ""
+    if shown := step.shows():
+        yield from ("```diff", shown, "```", "")
     yield from _act("Nothing to do if this exits with 0", step.is_done())
     yield from _act("Do", step.apply())
     yield from _act("See that it is so", step.verify())

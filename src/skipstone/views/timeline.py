@@ -12,7 +12,7 @@ from skipstone.impact.measurement import Impact, InstanceImpact
 from skipstone.impact.outage import Outage, Stream
 from skipstone.impact.sample import Kind
 from skipstone.run.state import StepState
-from skipstone.views.duration import duration
+from skipstone.views.measure import duration
 from skipstone.views.report import Report, StageReport, StepReport
 
 WIDTH = 1000.0
@@ -20,6 +20,8 @@ _LEAST = 2.0
 _TICKS = 9
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _LANES = 60
+CROWD = 24
+"""A stage on more hosts than this is drawn as one lane."""
 
 
 class Style(StrEnum):
@@ -121,6 +123,7 @@ def draw(report: Report) -> Timeline | None:
     sections = [_stages(report, axis), _hosts(report, axis)]
     if report.impact:
         sections += [_apis(report.impact, axis), _instances(report.impact, axis)]
+        sections += [_guests(title, found, report.impact, axis) for title, found in _inside(report.impact)]
     return Timeline(ticks(axis.seconds), tuple(section for section in sections if section.lanes))
 
 
@@ -166,21 +169,56 @@ def _stage(stage: StageReport, axis: Axis) -> Bar | None:
 
 
 def _hosts(report: Report, axis: Axis) -> Section:
+    """Return a lane for each host; the hosts of a stage of very many share one, but for those that failed."""
     by_host: dict[str, list[StepReport]] = {}
+    crowds: list[Lane] = []
     for stage in report.run.stages:
-        for step in stage.steps:
-            if step.began:
+        begun = [step for step in stage.steps if step.began]
+        failed = {step.host for step in begun if step.state is StepState.FAILED}
+        hosts = {step.host for step in begun}
+        crowded = len(hosts) > CROWD
+        if crowded:
+            crowds.append(_crowd(stage, len(hosts), begun, axis))
+        for step in begun:
+            if not crowded or step.host in failed:
                 by_host.setdefault(step.host, []).append(step)
-    lanes = [
-        Lane(
-            host,
-            "",
-            tuple(_step(step, axis) for step in steps),
-            duration(sum(step.seconds for step in steps)),
-        )
-        for host, steps in by_host.items()
-    ]
-    return _section("Hosts", lanes)
+    return _section("Hosts", [*(_host(host, steps, axis) for host, steps in by_host.items()), *crowds])
+
+
+def _host(host: str, steps: list[StepReport], axis: Axis) -> Lane:
+    bars = joined(_step(step, axis) for step in steps)
+    failed = any(step.state is StepState.FAILED for step in steps)
+    return Lane(host, "", bars, duration(sum(step.seconds for step in steps)), bad=failed)
+
+
+def _crowd(stage: StageReport, hosts: int, steps: list[StepReport], axis: Axis) -> Lane:
+    bars = joined(_step(step, axis) for step in steps)
+    failed = sum(step.state is StepState.FAILED for step in steps)
+    over = sum(step.ended is not None for step in steps)
+    remark = f"{failed} failed" if failed else f"{over} of {len(stage.steps)} steps"
+    return Lane(stage.title, f"{hosts} hosts", bars, remark, bad=bool(failed))
+
+
+def joined(bars: Iterable[Bar]) -> tuple[Bar, ...]:
+    """Return bars of which those of one style that lie on one another are one: a page holds no thousands."""
+    found: list[Bar] = []
+    counts: list[int] = []
+    last: dict[Style, int] = {}
+    for bar in sorted(bars, key=lambda one: one.x):
+        index = last.get(bar.style)
+        if index is None or bar.x >= found[index].x + found[index].width:
+            last[bar.style] = len(found)
+            found.append(bar)
+            counts.append(1)
+            continue
+        before = found[index]
+        width = max(before.x + before.width, bar.x + bar.width) - before.x
+        found[index] = before._replace(width=round(width, 2))
+        counts[index] += 1
+    return tuple(
+        bar if count == 1 else bar._replace(title=f"{count} together; the first: {bar.title}")
+        for bar, count in zip(found, counts, strict=True)
+    )
 
 
 def _step(step: StepReport, axis: Axis) -> Bar:
@@ -205,7 +243,7 @@ def _instances(impact: Impact, axis: Axis) -> Section:
 
 
 def _instance(instance: InstanceImpact, impact: Impact, axis: Axis) -> Lane:
-    streams = [stream for stream in (instance.ping, instance.boot) if stream]
+    streams = [stream for stream in (instance.ping, instance.tcp, instance.boot) if stream]
     lane = _stream(instance.name, instance.address, streams, impact, axis)
     reboots = tuple(
         axis.bar(boot.first, boot.first, Style.REBOOT, f"another boot-id: {boot.boot_id}")
@@ -215,10 +253,20 @@ def _instance(instance: InstanceImpact, impact: Impact, axis: Axis) -> Lane:
     return lane._replace(bars=lane.bars + reboots, remark=remark, bad=lane.bad or instance.rebooted)
 
 
+def _inside(impact: Impact) -> list[tuple[str, tuple[Stream, ...]]]:
+    return [("Between instances", impact.pairs), ("Writes in instances", impact.disks)]
+
+
+def _guests(title: str, streams: Iterable[Stream], impact: Impact, axis: Axis) -> Section:
+    return _section(title, [_stream(one.name, "", [one], impact, axis) for one in streams])
+
+
 def _stream(label: str, detail: str, streams: list[Stream], impact: Impact, axis: Axis) -> Lane:
     """Return a lane with the time that was measured, the outages, and the times without probes."""
     bars = [axis.bar(impact.began, impact.ended, Style.WELL, "measured")]
-    bars += [axis.bar(*_outage(stream, outage, axis)) for stream in streams for outage in stream.outages]
+    bars += joined(
+        axis.bar(*_outage(stream, outage, axis)) for stream in streams for outage in stream.outages
+    )
     bars += [
         axis.bar(blind.start, blind.end, Style.BLIND, f"no probes for {duration(blind.seconds)}")
         for blind in impact.blind
@@ -232,9 +280,7 @@ def _stream(label: str, detail: str, streams: list[Stream], impact: Impact, axis
 
 
 def _outage(stream: Stream, outage: Outage, axis: Axis) -> tuple[datetime, datetime, Style, str]:
-    what = {Kind.PING: "pings lost", Kind.BOOT: "HTTP replies lost"}.get(
-        stream.kind, f"{stream.kind}s failed"
-    )
+    what = _WHAT.get(stream.kind, f"{stream.kind}s failed")
     why = ", ".join(f"{reason} ({count})" for reason, count in outage.reasons.items())
     open_ = "" if outage.ended else ", not over when probing ended"
     unseen = f" ({duration(outage.unseen)} of it without probes)" if outage.unseen else ""
@@ -242,6 +288,15 @@ def _outage(stream: Stream, outage: Outage, axis: Axis) -> tuple[datetime, datet
         f"{axis.clock(outage.start)}: {duration(outage.seconds)}{unseen}, {outage.bad} {what}: {why}{open_}"
     )
     return outage.start, outage.end, Style.OUTAGE, title
+
+
+_WHAT = {
+    Kind.PING: "pings lost",
+    Kind.TCP: "connections failed",
+    Kind.BOOT: "HTTP replies lost",
+    Kind.PAIR: "tries failed",
+    Kind.DISK: "writes failed",
+}
 
 
 def _section(title: str, lanes: Iterable[Lane]) -> Section:

@@ -1,12 +1,23 @@
 """A plan as a tree in the terminal."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 from rich.markup import escape
 from rich.tree import Tree
 
-from skipstone.checks.finding import Severity
+from skipstone.checks.check import listed
+from skipstone.checks.finding import Finding, Severity
 from skipstone.plan.plan import ALWAYS_A_WAY_BACK, Plan, Stage
 from skipstone.steps.step import Impact, Reversibility, Step
-from skipstone.views.duration import duration
+from skipstone.views.measure import duration
+from skipstone.views.waves import limits_text
+
+_FEW = 3
+"""Of more hosts than that in a wave, the first one's steps are shown."""
+
+_MANY, _SHOWN = 20, 3
+"""Of more steps of a kind than that in a stage, so many are shown."""
 
 _IMPACT_STYLE = {
     Impact.NONE: "green",
@@ -20,10 +31,9 @@ def plan_tree(plan: Plan) -> Tree:
     """Return the plan: stages, steps, hosts, what each does to users, and the point of no return."""
     tree = Tree(f"[bold]{escape(plan.id)}[/]  {plan.source} → {plan.target}, {plan.strategy}")
     head = tree.add(f"about {duration(plan.estimate)} in {sum(1 for _ in plan.steps())} steps")
-    for finding in plan.findings:
-        if finding.severity is not Severity.INFO:
-            how = f" (handled by {finding.handled_by})" if finding.handled_by else ""
-            head.add(f"[yellow]{finding.severity}[/] {escape(finding.title)}{escape(how)}")
+    alike = Counter(_finding(found) for found in plan.findings if found.severity is not Severity.INFO)
+    for line, number in alike.items():
+        head.add(f"{line} [dim]({number:,} times)[/]" if number > 1 else line)
     if plan.point_of_no_return is None:
         head.add(f"[green]{ALWAYS_A_WAY_BACK}[/]")
     gates = {gate.before: gate for gate in plan.gates}
@@ -35,12 +45,42 @@ def plan_tree(plan: Plan) -> Tree:
     return tree
 
 
+def _finding(finding: Finding) -> str:
+    how = f" (handled by {finding.handled_by})" if finding.handled_by else ""
+    return f"[yellow]{finding.severity}[/] {escape(finding.title)}{escape(how)}"
+
+
 def _add_stage(tree: Tree, plan: Plan, stage: Stage) -> None:
     branch = tree.add(f"[bold]{stage.name}[/]  {escape(stage.title)}  [dim]{duration(stage.estimate)}[/]")
+    if limits := limits_text(stage):
+        branch.add(f"[magenta]{escape(limits)}[/]")
+    for line in _lines(plan, stage):
+        branch.add(line)
+
+
+def _lines(plan: Plan, stage: Stage) -> Iterator[str]:
+    """Yield a stage's steps: of a wave's hosts those of the first, of very many of a kind some."""
+    hosts = list(stage.groups)
+    left = hosts[1:] if len(hosts) > _FEW else []
+    kinds = Counter(map(_kind, stage.steps))
+    many = [kind for kind, number in kinds.items() if number > _MANY and not left]
+    seen: Counter[str] = Counter()
     for step in stage.steps:
+        kind = _kind(step)
+        seen[kind] += 1
         if step.id == plan.point_of_no_return:
-            branch.add("[bold red]── point of no return: what follows is not undone by Skipstone ──[/]")
-        branch.add(_line(step))
+            yield "[bold red]── point of no return: what follows is not undone by Skipstone ──[/]"
+        elif (left and step.group != hosts[0]) or (kind in many and seen[kind] > _SHOWN):
+            continue
+        yield _line(step)
+    if left:
+        yield f"and the same on {len(left):,} more: {escape(listed(left))}"
+    for kind in many:
+        yield f"and {kinds[kind] - _SHOWN:,} more steps of kind {kind}"
+
+
+def _kind(step: Step) -> str:
+    return str(type(step).model_fields["kind"].default)
 
 
 def _line(step: Step) -> str:

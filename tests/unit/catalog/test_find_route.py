@@ -284,10 +284,16 @@ def test_every_stop_has_a_reason(pair: list[Release], services: set[str]) -> Non
     assert set(found.hops[-1].services) == services
 
 
+def needs_a_stop(service: str, source: Release, target: Release) -> bool:
+    """Say whether a release in between alone can make data ready for the target."""
+    found = refusals(CATALOG, CATALOG.service(service), source, target)
+    return any(refusal.rule is Rule.DATA for refusal in found)
+
+
 @settings(deadline=None)
 @given(pairs, some_services)
 def test_no_shorter_chain_exists(pair: list[Release], services: set[str]) -> None:
-    """Walk all chains at once, one hop a round, by the tables alone."""
+    """Walk all chains at once, one hop a round, by the tables and what data need."""
     source, target = pair
     between = CATALOG.between(source, target)
     reached, rounds = {source}, 0
@@ -297,7 +303,9 @@ def test_no_shorter_chain_exists(pair: list[Release], services: set[str]) -> Non
             after
             for before in reached
             for after in between
-            if before < after and all(readable(service, before, after) for service in services)
+            if before < after
+            and all(readable(service, before, after) for service in services)
+            and not any(needs_a_stop(service, before, after) for service in services)
         }
     assert len(find_route(CATALOG, source, target, services).hops) == rounds
 
@@ -319,3 +327,12 @@ def test_route_is_written_as_codenames() -> None:
     assert written["releases"] == ["victoria", "antelope", "epoxy"]
     assert written["stops"] == ["antelope"]
     assert written["hops"][1]["conditions"][0]["made_with"] == "antelope"
+
+
+def test_old_data_bring_their_recipes_and_young_ones_none() -> None:
+    found = {due.recipe: due for due in route("mitaka", "victoria").recipes}
+    assert set(found) == {"placement-own-database", "nova-cells", "nova-mitaka-to-ocata"}
+    assert [found[name].made_with.codename for name in found] == ["victoria", "newton", "ocata"]
+    assert [found[name].alternative for name in found] == [False, False, True]
+    assert "nova-flavors-of-instances" in {due.recipe for due in route("juno", "liberty").recipes}
+    assert route("train", "epoxy").recipes == ()

@@ -13,6 +13,7 @@ from skipstone.catalog import load_catalog
 from skipstone.cloud.api import Api, ApiSilent, NoSuchService, open_api
 from skipstone.cloud.api_facts import survey_service
 from skipstone.cloud.inventory import Group, Inventory, InventoryHost
+from skipstone.cloud.model import Aggregate
 from skipstone.errors import InventoryError
 
 Reply = tuple[int, Any]
@@ -216,6 +217,14 @@ def test_what_nova_says_becomes_agents_hypervisors_and_instances(cloud: FakeClou
         "state": "down",
         "status": "disabled",
         "updated_at": "2020-01-01T00:00:00.000000",
+        "zone": "az1",
+    }
+    aggregate = {
+        "id": 1,
+        "name": "ssd",
+        "availability_zone": "az1",
+        "hosts": ["cmp2", "cmp1"],
+        "metadata": {},
     }
     hypervisor = {
         "hypervisor_hostname": "cmp1.x",
@@ -226,6 +235,7 @@ def test_what_nova_says_becomes_agents_hypervisors_and_instances(cloud: FakeClou
     }
     cloud.replies = {
         "/nova/v2.1/os-services": (200, {"services": [service]}),
+        "/nova/v2.1/os-aggregates": (200, {"aggregates": [aggregate]}),
         "/nova/v2.1/os-hypervisors/detail": (200, {"hypervisors": [hypervisor]}),
         "/nova/v2.1/servers/detail?all_tenants=1": (200, {"servers": [server]}),
         "/nova/v2.1/flavors?is_public=None": (500, {}),
@@ -234,6 +244,8 @@ def test_what_nova_says_becomes_agents_hypervisors_and_instances(cloud: FakeClou
     (agent,), (found,), (instance,) = (survey.fields[name] for name in ("agents", "hypervisors", "instances"))
     assert (agent.alive, agent.enabled, agent.host) == (False, False, "cmp1")
     assert agent.heartbeat > 1e8
+    assert agent.zone == "az1"
+    assert survey.fields["aggregates"] == (Aggregate(name="ssd", zone="az1", hosts=("cmp1", "cmp2")),)
     assert (found.host, found.version) == ("cmp1", 7002011)
     assert instance.addresses == ("10.0.0.5", "203.0.113.5")
     assert instance.volumes == ("v1",)

@@ -1,5 +1,6 @@
 """A Cloud on disk: the same back, the same bytes, and no edited file taken for the truth."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +45,29 @@ def test_what_is_saved_is_loaded(path: Path) -> None:
     save_cloud(CLOUD, path)
     assert load_cloud(path) == CLOUD
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_large_cloud_is_json_and_an_edited_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.json"
+    save_cloud(CLOUD, path)
+    assert json.loads(path.read_text())["digest"] == digest_of(CLOUD)
+    assert load_cloud(path) == CLOUD
+    path.write_text(path.read_text().replace('"release":"zed"', '"release":"yoga"'))
+    assert "edited" in str(refused(path))
+    path.write_text(path.read_text().replace('"release"', '"releases"'))
+    assert "no key of this name" in str(refused(path))
+
+
+def test_a_file_that_is_its_packages_is_known_as_that_and_others_take_no_room(path: Path) -> None:
+    files = tuple(
+        file.model_copy(update={"shipped": True} if file.path == "/etc/b" else {})
+        for file in HOST.config_files
+    )
+    cloud = CLOUD.model_copy(update={"hosts": (HOST.model_copy(update={"config_files": files}),)})
+    save_cloud(cloud, path)
+    assert load_cloud(path) == cloud
+    assert path.read_text().count("shipped") == 1
+    assert digest_of(cloud) == digest_of(CLOUD), "plans of before are not stale because of it"
 
 
 def test_the_same_cloud_gives_the_same_bytes(path: Path) -> None:

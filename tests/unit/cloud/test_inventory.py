@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from skipstone.cloud.inventory import Group, load_inventory
+from skipstone.cloud.inventory import Group, expect_hooks, load_inventory
 from skipstone.errors import InventoryError
 
 GOOD = """\
@@ -100,18 +100,32 @@ def test_a_hook_is_a_program_beside_the_inventory(place: Path) -> None:
     assert (cmp1.snapshots, cmp1.snapshot_hook) == (None, None), "asked only where it keeps the machine"
 
 
-@pytest.mark.parametrize(
-    ("new", "at", "what"),
-    [
-        ("port: 2222, snapshots: hook}", "6: hosts.ctl1.snapshots", "needs snapshot_hook"),
-        ("snapshots: hook, snapshot_hook: none}", "6: hosts.ctl1.snapshot_hook", "no such program"),
-        ("snapshots: hook, snapshot_hook: ssh_config}", "6: hosts.ctl1.snapshot_hook", "may not be executed"),
-    ],
-)
-def test_a_hook_that_cannot_be_called(place: Path, new: str, at: str, what: str) -> None:
-    error = refused(place, GOOD.replace("port: 2222}", new))
-    assert error.where == f"{place}:{at}"
-    assert what in error.what
+def test_a_hook_that_installs_is_a_compute_s_only(place: Path) -> None:
+    place.write_text(GOOD.replace("defaults: {", "defaults: {reinstall_hook: install-compute, "))
+    inventory = load_inventory(place)
+    found = {host.name: host.reinstall_hook for host in inventory.hosts if Group.COMPUTE in host.groups}
+    assert set(found.values()) == {place.with_name("install-compute")}
+    others = [host for host in inventory.hosts if Group.COMPUTE not in host.groups]
+    assert others
+    assert not [host for host in others if host.reinstall_hook]
+    with pytest.raises(InventoryError, match="reinstall_hook: there is no such program"):
+        expect_hooks(inventory)
+
+
+def test_a_hook_that_is_not_named(place: Path) -> None:
+    error = refused(place, GOOD.replace("port: 2222}", "port: 2222, snapshots: hook}"))
+    assert error.where == f"{place}:6: hosts.ctl1.snapshots"
+    assert "needs snapshot_hook" in error.what
+
+
+@pytest.mark.parametrize("hook", ["nowhere", "ssh_config"])
+def test_a_hook_that_cannot_be_called_hinders_only_who_would_call_it(place: Path, hook: str) -> None:
+    place.write_text(GOOD.replace("port: 2222}", f"snapshots: hook, snapshot_hook: {hook}}}"))
+    inventory = load_inventory(place)
+    with pytest.raises(InventoryError, match="no such program, or it may not be executed") as caught:
+        expect_hooks(inventory)
+    assert caught.value.where == f"{place}: ctl1"
+    assert caught.value.evidence == str(place.with_name(hook))
 
 
 def test_bad_yaml_has_its_line(place: Path) -> None:

@@ -187,10 +187,27 @@ def test_files_keep_what_may_not_leave_the_host(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     (tmp_path / "dangling").symlink_to("nowhere")
     wanted = {"files": [f"{tmp_path}/**/*"], "skip": ["*.db"], "hidden": ["*/fernet-keys/*"], "limit": 100}
-    found = {str(Path(item["path"]).relative_to(tmp_path)): item for item in host.files(wanted)}
+    found = {str(Path(item["path"]).relative_to(tmp_path)): item for item in host.files(wanted, {})}
     assert found.keys() == contents.keys() - {"skipped.db"}
     assert {name for name, item in found.items() if "text" in item} == {"a.conf"}
     assert found["fernet-keys/0"]["sha256"] == hashlib.sha256(b"key").hexdigest()
+
+
+def test_what_nobody_has_edited_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("as-shipped.ini", "edited.ini", "out-of-use.ini", "ours.ini"):
+        (tmp_path / name).write_text("[a]\n")
+    (tmp_path / "of-a-package.service").symlink_to("/usr/lib/os-release")
+    same, other = hashlib.md5(b"[a]\n", usedforsecurity=False).hexdigest(), "0" * 32
+    listing = (
+        f"\n {tmp_path}/as-shipped.ini {same}\n {tmp_path}/edited.ini {other}\n\n"
+        f" {tmp_path}/out-of-use.ini {same} obsolete\n {tmp_path}/new.ini newconffile\n"
+    )
+    monkeypatch.setattr(host, "run", printing({"dpkg-query": listing}))
+    wanted = {"files": [f"{tmp_path}/*"], "skip": [], "hidden": [], "limit": 1000}
+    found = host.files(wanted, host.conffiles())
+    told = {Path(item["path"]).name for item in found if "shipped" in item}
+    assert told == {"as-shipped.ini", "of-a-package.service"}
+    assert len(found) == 5
 
 
 def test_the_holder_of_a_lock_is_named_and_no_lock_is_taken(

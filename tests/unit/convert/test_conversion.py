@@ -4,7 +4,7 @@ import pytest
 
 from skipstone.catalog import load_catalog
 from skipstone.convert.conversion import Conversion, convert
-from skipstone.convert.options import load_history
+from skipstone.convert.options import known_services, load_history
 from skipstone.convert.remark import Matter
 
 
@@ -20,7 +20,7 @@ def carry(
 
 
 def said(conversion: Conversion) -> list[tuple[Matter, int | None, str]]:
-    ignored = {Matter.DEFAULT_CHANGED}
+    ignored = {Matter.DEFAULT_CHANGED, Matter.DEFAULT_MATTERS, Matter.OPTION_NEEDED}
     return [
         (each.matter, each.line, each.option) for each in conversion.remarks if each.matter not in ignored
     ]
@@ -59,11 +59,11 @@ def test_an_option_that_was_split_goes_to_every_place() -> None:
 
 
 def test_a_removed_option_stays_as_a_comment_with_the_reason() -> None:
-    done = carry("[DEFAULT]\nrpc_conn_pool_size = 30\n  40\nuse_journal = true\n")
+    done = carry("[DEFAULT]\nuse_eventlog = 30\n  40\nuse_journal = true\n")
     first, reason, *old, last = done.text.splitlines()
-    assert reason.startswith("# skipstone: rpc_conn_pool_size: it is gone since ")
-    assert (first, old, last) == ("[DEFAULT]", ["# rpc_conn_pool_size = 30", "#   40"], "use_journal = true")
-    assert said(done)[0] == (Matter.OPTION_REMOVED, 2, "rpc_conn_pool_size")
+    assert reason.startswith("# skipstone: use_eventlog: it is gone since ")
+    assert (first, old, last) == ("[DEFAULT]", ["# use_eventlog = 30", "#   40"], "use_journal = true")
+    assert said(done)[0] == (Matter.OPTION_REMOVED, 2, "use_eventlog")
 
 
 def test_an_older_name_beside_the_newer_was_never_read() -> None:
@@ -89,6 +89,77 @@ def test_a_value_that_the_target_refuses_is_told_but_not_printed() -> None:
     assert all("s3cret" not in each.text for each in done.remarks)
 
 
+@pytest.mark.parametrize(
+    ("value", "fits"), [("True", True), ("off", True), ("1", True), ("2", False), ("", False)]
+)
+def test_a_boolean_is_what_oslo_config_takes_for_one(value: str, fits: bool) -> None:
+    done = carry(f"[DEFAULT]\nresume_guests_state_on_host_boot = {value}\n")
+    assert (said(done) == []) == fits
+
+
+def test_a_comment_behind_a_value_is_told_where_it_spoils_it() -> None:
+    (told,) = [each for each in carry("[DEFAULT]\ndebug = true  # for now\n").remarks if each.line]
+    assert told.matter is Matter.VALUE_REFUSED
+    assert told.text.endswith("oslo.config takes what follows # on its line for a part of it")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[libvrit]\nx = 1\n", "[libvirt]?"),
+        ("[default]\nmy_ip = 1\n", "[DEFAULT]?"),
+        ("[hyperplug]\nx = 1\n", "is it a plugin's?"),
+        ("[DEFAULT]\nMy_IP = 1\n", "[DEFAULT] my_ip?"),
+        ("[placement]\nos_region_name = 1\n", "[placement] region_name?"),
+        ("[vnc]\nmy_ip = 1\n", "[DEFAULT] my_ip?"),
+    ],
+)
+def test_the_nearest_name_is_offered(text: str, hint: str) -> None:
+    (told,) = [each for each in carry(text).remarks if each.line]
+    assert told.text.endswith(hint)
+
+
+def test_the_login_of_old_is_no_riddle() -> None:
+    done = carry("[keystone_authtoken]\nadmin_user = nova\nidentity_uri = http://x\n", target="2026.2")
+    assert said(done) == [(Matter.OPTION_DEAD, 2, "admin_user"), (Matter.OPTION_DEAD, 3, "identity_uri")]
+
+
+def test_another_type_is_told_with_its_release() -> None:
+    text = "[DEFAULT]\nenabled_backends = a\n[a]\nhitachi_pools = x\n"
+    done = carry(text.replace("pools", "pool"), "cinder")
+    (told,) = [each for each in done.remarks if each.matter is Matter.TYPE_CHANGED]
+    assert told.line == 4
+    assert told.text == "it is a list value since 2023.1 Antelope, and was a string value"
+    assert said(carry(text, "cinder", source="2023.1")) == []
+
+
+def test_what_an_older_release_lost_is_told_with_what_it_is_now() -> None:
+    done = carry("[DEFAULT]\nenabled_backends = lvm\n[lvm]\niscsi_helper = lioadm\n", "cinder")
+    assert said(done) == [(Matter.OPTION_DEAD, 4, "iscsi_helper")]
+    assert done.remarks[0].text == "no release since Rocky reads it; it is [lvm] target_helper now"
+
+
+def test_a_default_that_only_looks_otherwise_is_not_told() -> None:
+    """Neutron made a list of an address in 2025.1, nova's log format lost a blank."""
+    told = {each.option for each in carry("[DEFAULT]\n[ovn]\n", "neutron").remarks}
+    assert "ovn_nb_connection" not in told
+    told = {each.option for each in carry("[DEFAULT]\n[wsgi]\n", target="2026.2").remarks}
+    assert "wsgi_log_format" not in told
+
+
+@pytest.mark.parametrize("service", known_services())
+def test_both_defaults_are_told_apart(service: str) -> None:
+    history = load_history(service)
+    text = "".join(f"[{group}]\n" for group in history.at("victoria").groups)
+    for target in ("zed", "2025.1", "2026.2"):
+        for each in carry(text, service, source="victoria", target=target).remarks:
+            if each.matter in {Matter.DEFAULT_CHANGED, Matter.DEFAULT_MATTERS}:
+                was, _, now = (
+                    each.text.removeprefix("the default was ").partition(" since ")[0].partition(" and is ")
+                )
+                assert was != now, each
+
+
 def test_references_follow_the_options_they_name() -> None:
     text = "[DEFAULT]\nmy_ip = 10.0.0.1\n[ironic]\npartition_key = a\npeer_list = $my_ip,${partition_key}\n"
     done = carry(text)
@@ -96,7 +167,7 @@ def test_references_follow_the_options_they_name() -> None:
 
 
 def test_a_reference_to_what_is_gone_needs_a_decision() -> None:
-    done = carry("[DEFAULT]\nstate_path = /x/$rpc_conn_pool_size\n")
+    done = carry("[DEFAULT]\nstate_path = /x/$use_eventlog\n")
     assert (Matter.REFERENCE_LOST, 2, "state_path") in said(done)
 
 
@@ -109,6 +180,16 @@ def test_repetitions_are_told_with_both_lines() -> None:
 def test_a_section_of_a_plugin_is_told_once() -> None:
     done = carry("[hyperplug]\na = 1\nb = 2\n")
     assert said(done) == [(Matter.SECTION_UNKNOWN, 1, "")]
+
+
+def test_a_section_that_sets_nothing_is_not_asked_about() -> None:
+    assert said(carry("[hyperplug]\n# a = 1\n")) == []
+
+
+def test_an_option_that_its_library_lists_elsewhere_goes_where_it_was_read() -> None:
+    done = carry("[DEFAULT]\nrpc_conn_pool_size = 9\n")
+    assert "[oslo_messaging_rabbit]\nrpc_conn_pool_size = 9" in done.text
+    assert said(done) == [(Matter.OPTION_MOVED, 2, "rpc_conn_pool_size")]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ What a release reads from a file is told by a reader of the tests' own, in a few
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +53,21 @@ def test_every_option_that_the_target_reads_under_an_older_name_is_followed(way:
         elif name in last.replacements:
             assert set(end.names) <= set(last.options)
             assert set(end.names) & set(last.replacements[name]), f"{name} is not followed to {last.release}"
+
+
+@pytest.mark.parametrize("service", known_services())
+def test_every_rename_between_any_two_releases_from_victoria_on_is_followed(service: str) -> None:
+    """All pairs, not samples: an older name that the later end lists as an alias leads to its option."""
+    history = histories(service)
+    releases = history.releases[history.releases.index("victoria") :]
+    for start, end in combinations(range(len(releases)), 2):
+        way = tuple(history.at(release) for release in releases[start : end + 1])
+        first, last = way[0], way[-1]
+        for name in (first.options.keys() - last.options.keys()) & last.replacements.keys():
+            found = follow(name, way)
+            assert found
+            assert found.fate is Fate.RENAMED
+            assert set(found.names) & set(last.replacements[name]), f"{name}: {first.release}, {last.release}"
 
 
 @settings(max_examples=80, deadline=None)

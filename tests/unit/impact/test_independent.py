@@ -1,8 +1,9 @@
-"""A guest behind a real link that goes down: the probes against ``ping``, which knows nothing of them."""
+"""The probes against logs that know nothing of them: ``ping``'s of a link, a server's own of its stops."""
 
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,14 +15,16 @@ import pytest
 
 from skipstone.impact.measurement import measure
 from skipstone.impact.process import start_probes, stop_probes
-from skipstone.impact.spec import InstanceTarget
+from skipstone.impact.spec import InstanceTarget, ProbeSpec
 from tests.unit.impact.fake_cloud import FakeCloud
 from tests.unit.impact.test_prober import spec_of
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="needs root and iproute2"),
-]
+pytestmark = pytest.mark.real
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("ip", "ping"))),
+    reason="needs root, iproute2 and iputils-ping",
+)
 
 OUTSIDE, GUEST = "198.18.203.1", "198.18.203.2"
 DOWN = 3.0
@@ -55,6 +58,7 @@ def ping_log(log: Path) -> tuple[float, int]:
     return max(gaps)
 
 
+@needs_root
 def test_a_link_that_goes_down_is_measured_as_ping_measures_it(
     cloud: FakeCloud, link: str, tmp_path: Path
 ) -> None:
@@ -82,3 +86,91 @@ def test_a_link_that_goes_down_is_measured_as_ping_measures_it(
     assert len(guest.ping.outages) == 1
     assert guest.ping.longest == pytest.approx(longest, abs=0.5)
     assert guest.ping.bad == pytest.approx(missing, abs=3)
+
+
+SERVER = """
+import http.server, signal, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b"boot=0f3c7a1e-of-the-server tick=1 up=%.2f" % time.monotonic()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        print("served", time.time(), flush=True)
+
+    def log_message(self, *words):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    allow_reuse_address = True
+
+server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+server.serve_forever()
+"""
+
+
+def stopped_twice(spec: ProbeSpec, base: Path) -> list[float]:
+    """Probe a server that is killed and started again, twice; return when it served, by its own log."""
+    command = [sys.executable, "-c", SERVER, str(spec.boot_port)]
+    with (base / "server.log").open("a") as out:
+        server = subprocess.Popen(command, stdout=out)
+        try:
+            until_it_serves(spec.boot_port)
+            start_probes(spec, base / "probes")
+            for down in (1.5, 3.0):
+                time.sleep(2)
+                server.kill()
+                server.wait()
+                time.sleep(down)
+                server = subprocess.Popen(command, stdout=out)
+            time.sleep(3)
+            stop_probes(base / "probes")
+        finally:
+            server.kill()
+            server.wait()
+    return [float(line.split()[1]) for line in (base / "server.log").read_text().splitlines()]
+
+
+def test_a_server_that_is_stopped_is_out_for_as_long_as_its_own_log_says(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    port, target = free_port(), InstanceTarget(id="s", name="server", address="127.0.0.1")
+    spec = spec_of(
+        cloud, tmp_path, apis=(), instances=(target,), boot_interval=0.1, boot_port=port, tcp_port=port
+    )
+    times = stopped_twice(spec, tmp_path)
+    (found,) = measure(tmp_path / "probes").instances
+    assert found.boot
+    assert found.tcp
+    silences = sorted((after - before for before, after in pairwise(times)), reverse=True)[:2]
+    outages = sorted((one.seconds for one in found.boot.outages), reverse=True)
+    sys.stdout.write(f"server: {silences}; probes: {outages}; TCP: {found.tcp.longest:.2f}\n")
+    assert outages == pytest.approx(silences, abs=0.3)
+    assert silences[0] > 3.0
+    assert silences[1] > 1.5
+    # every good reply is in the server's log; it may have given one more to whoever waited for it to start
+    good = found.boot.asked - found.boot.bad
+    assert good == pytest.approx(len(times), abs=8)
+    # a connection is made before anything is served, and is refused as soon as nobody listens
+    assert [one.ended for one in found.tcp.outages] == [True, True]
+    assert found.tcp.longest == pytest.approx(silences[0], abs=0.5)
+    reasons = {reason for one in found.tcp.outages for reason in one.reasons}
+    assert reasons == {"connection refused"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def until_it_serves(port: int) -> None:
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the server does not serve")

@@ -40,9 +40,9 @@ def test_a_full_disk_is_told_with_figures(tmp_path: Path) -> None:
 def test_too_little_memory_is_told(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 4194304 kB\nMemAvailable: 2097152 kB\n")
-    (obstacle,) = machine.lack_of_memory(meminfo=meminfo)
+    (obstacle,) = machine.lack_of_memory(8 * machine.GIB, meminfo)
     assert obstacle.what == "2.0 GiB of memory available, 8 GiB needed"
-    assert not list(machine.lack_of_memory(needed=machine.GIB, meminfo=meminfo))
+    assert not list(machine.lack_of_memory(machine.GIB, meminfo))
 
 
 @pytest.mark.parametrize(

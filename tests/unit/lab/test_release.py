@@ -2,7 +2,7 @@ import pytest
 
 from skipstone.errors import InputError
 from skipstone.lab.release import REPORTING, Project, load_release, parse_without, release_names
-from skipstone.lab.topology import GROUPS, Role, load_topology
+from skipstone.lab.topology import GROUPS, TOPOLOGIES, Role, load_topology
 
 EVERYTHING = frozenset(Project)
 
@@ -65,8 +65,16 @@ def test_the_small_topology_has_one_controller_and_two_computes() -> None:
     assert "cmp2" in caught.value.remedy
 
 
-def test_addresses_of_hosts_are_in_the_management_network() -> None:
-    topology = load_topology("small")
+def test_the_wide_topology_has_more_computes_and_more_on_each() -> None:
+    small, wide = load_topology("small"), load_topology("wide")
+    assert len(wide.computes) * wide.instances >= 8
+    assert wide.memory > small.memory
+    assert wide.nodes[: len(small.nodes)] == small.nodes
+
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_addresses_of_hosts_are_in_the_management_network(name: str) -> None:
+    topology = load_topology(name)
     networks = topology.management.network, topology.provider.network
     assert all(node.address.startswith("10.77.0.") for node in topology.nodes)
     assert not networks[0].overlaps(networks[1])

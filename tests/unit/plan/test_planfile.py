@@ -1,3 +1,5 @@
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,40 @@ def test_the_same_plan_gives_the_same_bytes(plan_file: Path, tmp_path: Path) -> 
     again = tmp_path / "other" / "plan.yaml"
     save_plan(load_plan(plan_file), again)
     assert again.read_bytes() == plan_file.read_bytes()
+
+
+def test_the_digest_is_that_of_the_whole_plan_as_json() -> None:
+    text = json.dumps(a_plan().model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    assert plan_digest(a_plan()) == sha256(text.encode()).hexdigest()
+
+
+def test_what_was_not_there_before_is_left_out_of_plans() -> None:
+    """A run that an earlier Skipstone has begun goes on: its plan has the digest that it had."""
+    (stage, _) = a_plan().model_dump(mode="json")["stages"]
+    assert stage.keys() == {"name", "title", "steps", "at_once", "per_zone"}
+    assert "group" not in stage["steps"][0]
+
+
+def on_hosts(*names: str) -> Plan:
+    plan = a_plan()
+    _, stage = plan.stages
+    upgrades = tuple(
+        stage.steps[0].model_copy(update={"id": f"packages.{name}", "host": name}) for name in names
+    )
+    return plan.model_copy(update={"stages": (stage.model_copy(update={"steps": upgrades}),)})
+
+
+def test_commands_that_differ_in_the_hosts_name_are_shown_once(tmp_path: Path) -> None:
+    plan, path = on_hosts("cmp1", "cmp2", "cmp10"), tmp_path / "plan.yaml"
+    save_plan(plan, path)
+    save_plan(on_hosts("cmp1"), tmp_path / "one.yaml")
+    shown = (tmp_path / "one.yaml").read_text().count("dist-upgrade")
+    assert path.read_text().count("dist-upgrade") == shown > 0
+    assert path.read_text().count("like: packages.cmp1") == 2
+    assert load_plan(path) == plan
+    path.write_text(path.read_text().replace("like: packages.cmp1", "like: packages.cmp3"))
+    with pytest.raises(PlanRefused):
+        load_plan(path)
 
 
 def test_estimate_follows_the_longest_chain() -> None:

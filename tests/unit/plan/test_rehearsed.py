@@ -100,6 +100,17 @@ def test_a_service_that_did_not_arrive_forbids_the_plan() -> None:
     assert "cinder-manage db online_data_migrations" in caught.value.remedy
 
 
+def test_what_was_mended_on_the_copies_is_a_warning_with_its_sql() -> None:
+    made = plan(report_of(CLOUD, mended="cinder"))
+    (found,) = (one for one in made.findings if one.id == "rehearsal-mended-copies")
+    assert found.severity is Severity.WARNING
+    assert (found.evidence, found.remedy) == (
+        "2 rows (cinder-null-use-quota)",
+        "UPDATE volumes SET use_quota = 1",
+    )
+    assert any("had to mend cinder's copies before 2025.1" in line for line in at_outage(made))
+
+
 def test_an_api_that_answers_otherwise_is_a_warning_and_no_database_that_did_not_arrive() -> None:
     silent = ApiReport(
         service="nova", asked=Asked.SILENT, seconds=0, resources=(), trouble="Traceback\nno such option"

@@ -30,8 +30,13 @@ TROUBLE = TroubleReport(
 )
 
 
-def report_of(cloud: Cloud, *, live: bool = True, guarded: str = "", failed: str = "") -> RehearsalReport:
-    """Return the report of a rehearsal of a Zed cloud to 2025.1; two services can have gone wrong."""
+MENDED = TROUBLE.model_copy(update={"mended": True, "remedy": "UPDATE volumes SET use_quota = 1"})
+
+
+def report_of(
+    cloud: Cloud, *, live: bool = True, guarded: str = "", failed: str = "", mended: str = ""
+) -> RehearsalReport:
+    """Return the report of a rehearsal of a Zed cloud to 2025.1; services can go wrong, or be mended."""
     services = dict.fromkeys(database.service for database in cloud.databases)
     return RehearsalReport(
         origin=Origin(cloud=cloud.name, plan="p", limit=50.0) if live else None,
@@ -46,7 +51,14 @@ def report_of(cloud: Cloud, *, live: bool = True, guarded: str = "", failed: str
             ServiceReport(
                 service=service,
                 databases=_databases(cloud, service),
-                stops=(_stop(service, guarded=service == guarded, failed=service == failed),),
+                stops=(
+                    _stop(
+                        service,
+                        guarded=service == guarded,
+                        failed=service == failed,
+                        troubles=(TROUBLE,) * (service == guarded) + (MENDED,) * (service == mended),
+                    ),
+                ),
                 planned=("2025.1",),
             )
             for service in services
@@ -74,7 +86,7 @@ def _databases(cloud: Cloud, service: str) -> tuple[DatabaseReport, ...]:
     )
 
 
-def _stop(service: str, *, guarded: bool, failed: bool) -> StopReport:
+def _stop(service: str, *, guarded: bool, failed: bool, troubles: tuple[TroubleReport, ...]) -> StopReport:
     commands = tuple(
         CommandReport(
             command=f"{service}-manage {purpose}",
@@ -93,7 +105,7 @@ def _stop(service: str, *, guarded: bool, failed: bool) -> StopReport:
         title="2025.1 Epoxy",
         ended=Ended.GUARDED if guarded else Ended.FAILED if failed else Ended.DONE,
         commands=() if guarded else commands,
-        troubles=(TROUBLE,) if guarded else (),
+        troubles=troubles,
         heads={},
         wanted={},
     )

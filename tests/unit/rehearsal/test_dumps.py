@@ -54,6 +54,24 @@ def test_a_directory_of_mydumper_is_read_in_the_order_that_it_needs(tmp_path: Pa
     }
 
 
+def test_tables_beside_the_rest_of_their_database_are_one_dump(tmp_path: Path) -> None:
+    for name in ("nova.sql.gz", "nova/instances.sql.gz", "nova/ports.sql.gz", "keystone.sql.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(gzip.compress(SQL))
+    by_name = {dump.name: [path.name for path in dump.files] for dump in find_dumps(tmp_path)}
+    assert by_name == {
+        "nova": ["instances.sql.gz", "ports.sql.gz", "nova.sql.gz"],
+        "keystone": ["keystone.sql.gz"],
+    }
+
+
+def test_two_files_of_one_name_stay_two_dumps(tmp_path: Path) -> None:
+    (tmp_path / "nova").mkdir()
+    for name in ("nova.sql", "nova.sql.gz", "nova/nova.sql"):
+        (tmp_path / name).write_bytes(SQL)
+    assert [dump.name for dump in find_dumps(tmp_path)] == ["nova"] * 3
+
+
 def test_a_directory_without_dumps(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("x")
     with pytest.raises(InputError, match="no dumps") as caught:

@@ -12,10 +12,11 @@ from skipstone.plan.plan import Gate
 from skipstone.run import gatekeeper
 from skipstone.run.decision import decide
 from skipstone.run.directory import RunDirectory, find_run
-from skipstone.run.gatekeeper import Consent
+from skipstone.run.gatekeeper import Consent, basis_of
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView
 from skipstone.run.state import GateState, Kind, RunState, StepState
+from skipstone.steps.conversion import ConvertConfiguration, ConvertedFile, Do, Part
 from skipstone.steps.registry import KINDS
 from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy, waiting_at_a_gate
 
@@ -75,6 +76,26 @@ def test_each_gate_waits_for_a_person_before_its_stage(tmp_path: Path) -> None:
         ("first", GateState.APPROVED, "eve", "because"),
         ("second", GateState.APPROVED, "eve", "because"),
     ]
+
+
+def test_what_was_converted_is_shown_at_the_next_gate_alone() -> None:
+    file = ConvertedFile(
+        path="/etc/nova/nova.conf",
+        sha256="0" * 64,
+        parts=(Part(do=Do.CHANGE, first=1, last=1, old="a", new="b", text="a = 1\n"),),
+    )
+    convert = ConvertConfiguration(
+        id="a", title="t", host="h1", deadline=1, estimate=1, directory="/x", files=(file,)
+    )
+    gates = [Gate(id=name, title=name, before=f"stage{number}") for number, name in enumerate("xyz", 1)]
+    plan = plan_of([toy("k")], [toy("l")], [toy("m")], gates=gates)
+    first = plan.stages[0].model_copy(update={"steps": (convert,)})
+    plan = plan.model_copy(update={"stages": (first, *plan.stages[1:])})
+    shown = [
+        [line for line in basis_of(plan, RunView("r"), gate) if line.startswith(("/etc", "@@", "-", "+"))]
+        for gate in plan.gates
+    ]
+    assert shown == [[], ["/etc/nova/nova.conf on h1:", "@@ line 1", "-a = 1", "+b = 1"], []]
 
 
 def test_the_basis_names_what_is_done_and_what_comes(tmp_path: Path) -> None:

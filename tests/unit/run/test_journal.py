@@ -129,16 +129,24 @@ def damage(path: Path, how: str) -> None:
                     "INSERT INTO events (time, token, kind, payload) VALUES ('2026-11-21', 9, 'odd', '{}')"
                 )
                 file.commit()
+        case "events lost":
+            with closing(sqlite3.connect(path)) as file:
+                file.execute("DROP TRIGGER events_last")
+                file.execute("DELETE FROM events WHERE seq = 2")
+                file.commit()
         case "gone":
             path.unlink()
 
 
 @pytest.mark.parametrize(
-    "how", ["truncated", "garbage", "another database", "of the future", "an unknown kind", "gone"]
+    "how",
+    ["truncated", "garbage", "another database", "of the future", "an unknown kind", "events lost", "gone"],
 )
 def test_a_damaged_journal_is_a_clear_error(path: Path, how: str) -> None:
     with open_journal(path) as journal:
         start(journal)
+        intend(journal)
+        journal.append(Kind.SUBMITTED, step="a", attempt=1)
     damage(path, how)
     with pytest.raises(InputError) as error:
         read_view(path)
@@ -149,6 +157,21 @@ def test_a_damaged_journal_is_a_clear_error(path: Path, how: str) -> None:
         with pytest.raises(InputError):
             open_journal(path)
         assert path.read_bytes() == before or how == "another database"
+
+
+def test_damage_that_no_event_shows_is_seen_before_anything_is_done(path: Path) -> None:
+    with open_journal(path) as journal:
+        start(journal)
+        index = "SELECT rootpage FROM sqlite_schema WHERE name = 'events_by_step'"
+        page, size = journal._file.execute(index).fetchone()[0], 4096
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(os.urandom(size))
+    assert read_view(path).state is RunState.RUNNING
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="cannot be read"):
+        open_journal(path)
+    assert path.read_bytes() == before
 
 
 def test_the_file_says_what_it_is(path: Path) -> None:

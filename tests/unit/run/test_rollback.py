@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from skipstone.cloud.command import OPERATOR
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.plan import Gate, Plan
+from skipstone.run import journal
 from skipstone.run.directory import RunDirectory, find_run
 from skipstone.run.gatekeeper import Consent
 from skipstone.run.lock import hold_cloud
@@ -20,7 +23,7 @@ from skipstone.steps.registry import KINDS
 from skipstone.steps.revert import Revert
 from skipstone.steps.step import Impact, Reversibility
 from tests.unit.run.test_verbs import answer
-from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, in_waves, plan_of, toy
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +109,38 @@ HELD = (
 def test_what_was_done_on_a_host_after_its_snapshot_is_undone_with_it(tmp_path: Path) -> None:
     directory = begun(Rig(tmp_path, Hosts()), plan_of(*HELD))
     assert [of for of, _ in reverts(plan_rollback(directory).plan)] == ["snapshot2", "snapshot", "db", "a"]
+
+
+@pytest.mark.parametrize("keeper", [OPERATOR, "h1"])
+def test_the_last_is_undone_first_also_around_a_host_that_is_brought_back(
+    tmp_path: Path, keeper: str
+) -> None:
+    before, after = (
+        Anyway.model_validate(toy(name, undo=f"undo {name}").model_dump()) for name in ("before", "after")
+    )
+    keep = toy("keep", host=keeper, undo="bring h1 back", hold=("h1",))
+    rig = Rig(tmp_path, Hosts(), steps_at_once=1)
+    made = plan_rollback(begun(rig, plan_of([before, keep, after, toy("held")]))).plan
+    assert dict(reverts(made)) == {"after": (), "keep": ("undo.after",), "before": ("undo.keep",)}
+
+
+def test_a_clock_that_is_set_back_does_not_change_the_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Backwards(datetime):
+        seconds = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            cls.seconds -= 1
+            return cls(2026, 3, 2, tzinfo=tz) + timedelta(seconds=cls.seconds)
+
+    monkeypatch.setattr(journal, "datetime", Backwards)
+    keep = toy("keep", undo="bring h1 back", hold=("h1",))
+    after = Anyway.model_validate(toy("after", "keep", undo="undo after").model_dump())
+    steps = [toy("before", undo="undo before"), keep, after]
+    made = plan_rollback(begun(Rig(tmp_path, Hosts(), steps_at_once=1), plan_of(steps))).plan
+    assert dict(reverts(made)) == {"after": (), "keep": ("undo.after",), "before": ("undo.keep",)}
 
 
 def test_a_snapshot_that_was_not_whole_holds_nothing(tmp_path: Path) -> None:
@@ -214,3 +249,17 @@ def test_the_verb_shows_first_and_asks(
     assert "Undo: a" in err
     assert "say --yes" in err
     assert directory.view().state is RunState.STOPPED
+
+
+def test_a_wave_is_undone_within_the_limits_in_which_it_was_done(tmp_path: Path) -> None:
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, in_waves(3, down=2, undo=True))
+    (stage,) = plan_rollback(directory).plan.stages
+    assert stage.lanes == {"down": 2}
+    assert stage.groups == dict.fromkeys(("c2", "c1", "c0"), ("down",))
+    assert {step.id: (step.group, step.needs) for step in stage.steps if "c1" in step.id} == {
+        "undo.c1.2": ("c1", ()),
+        "undo.c1.1": ("c1", ("undo.c1.2",)),
+    }
+    assert roll_back(rig, directory).state is RunState.DONE

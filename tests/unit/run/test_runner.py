@@ -4,6 +4,8 @@ import asyncio
 import random
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skipstone.errors import PlanRefused
+from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan
-from skipstone.run.directory import RunDirectory, run_of
+from skipstone.plan.window import Window
+from skipstone.run import hours
+from skipstone.run.directory import Origin, RunDirectory, find_run, run_of
 from skipstone.run.engine import open_engine, sqlite_url
 from skipstone.run.journal import read_events, read_view
 from skipstone.run.question import Patience
+from skipstone.run.runview import HostCounts
 from skipstone.run.state import Kind, RunState, StepState
-from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+from tests.unit.run.toy import Hosts, Rig, Toy, in_waves, plan_of, toy, waiting_at_a_gate
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a thousand fsyncs are for another test
 
@@ -207,6 +212,31 @@ def test_which_run_goes_on(tmp_path: Path) -> None:
     assert run_of(tmp_path / "runs", plan, fresh=False).run == "toyplan-2"  # a finished run is over
 
 
+def test_a_run_that_has_lost_its_journal_is_not_taken_for_one_that_never_began(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(), engine=dbos_engine)
+    plan = plan_of([toy("a")])
+    apply(rig, plan, until="stage1")
+    for file in (tmp_path / "runs/toyplan-1").glob("journal.db*"):
+        file.unlink()
+    for name in (None, "toyplan-1"):
+        with pytest.raises(InputError, match="the journal of run toyplan-1 is gone") as error:
+            find_run(tmp_path / "runs", name)
+        assert "--fresh" in error.value.remedy
+    with pytest.raises(InputError, match="is gone"):
+        run_of(tmp_path / "runs", plan, fresh=False)
+    assert run_of(tmp_path / "runs", plan, fresh=True).run == "toyplan-2"
+
+
+def test_a_run_that_was_killed_as_it_began_begins_again(tmp_path: Path) -> None:
+    plan = plan_of([toy("a")])
+    directory = run_of(tmp_path / "runs", plan, fresh=False)
+    directory.create(plan, Origin("inventory.yaml", measure=False))
+    sqlite_url(directory.engine)
+    assert run_of(tmp_path / "runs", plan, fresh=False).run == "toyplan-1"
+    with pytest.raises(InputError, match="there is no run"):
+        find_run(tmp_path / "runs", None)
+
+
 def test_secrets_of_hosts_never_reach_the_journal(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Hosts(codes={"a": [1]}), mask=lambda text: text.replace("output", "***"))
     view = apply(rig, plan_of([toy("a")]))
@@ -287,3 +317,128 @@ def test_whatever_fails_every_step_is_done_in_order_and_once_per_attempt(
             assert all(
                 last[before.id] < first[step.id] for past in plan.stages[:number] for before in past.steps
             )
+
+
+def test_a_host_that_fails_takes_itself_out_and_the_others_go_on(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"c1.1": [1]})
+    rig = Rig(tmp_path, hosts)
+    plan = in_waves(4, failures=1)
+    view = apply(rig, plan)
+    assert view.state is RunState.FAILED
+    assert [name.partition("/")[2] for name in hosts.ran] == [
+        *("c0.1.1", "c0.2.1", "c1.1.1", "c2.1.1", "c2.2.1", "c3.1.1", "c3.2.1"),
+    ]
+    assert view.reason == "c1.1 on c1: its script exited with 1"
+    assert view.stages[0].hosts == HostCounts(done=3, at_work=0, failed=1, total=4)
+    assert apply(rig, plan).state is RunState.DONE
+    assert [name.partition("/")[2] for name in hosts.ran][7:] == ["c1.1.2", "c1.2.1"]
+
+
+def test_more_failures_than_allowed_let_no_host_begin_and_are_all_named(tmp_path: Path) -> None:
+    hosts = Hosts(codes={"c0.2": [1], "c1.1": [1]})
+    rig = Rig(tmp_path, hosts)
+    view = apply(rig, in_waves(5, failures=1))
+    assert view.reason == "c0.2 on c0: its script exited with 1; and c1.1"
+    assert {step.group for step in view.steps() if step.state is not StepState.PENDING} == {"c0", "c1"}
+
+
+def test_steps_share_lanes_across_hosts_while_more_hosts_are_down(tmp_path: Path) -> None:
+    class Sharing(Toy):
+        def lanes(self) -> tuple[str, ...]:
+            return ("migrations",) if self.id.endswith(".1") else ()
+
+    rig = Rig(tmp_path, Hosts(pace=random.Random(2)))  # noqa: S311 - not for secrets
+    plan = in_waves(12, down=6, lanes={"down": 6, "migrations": 2})
+    steps = tuple(Sharing.model_validate(step.model_dump()) for step in plan.steps())
+    plan = plan.model_copy(update={"stages": (plan.stages[0].model_copy(update={"steps": steps}),)})
+    assert apply(rig, plan).state is RunState.DONE
+    going: set[str] = set()
+    most = Counter[str]()
+    for event in read_events(tmp_path / "runs" / "toyplan-1" / "journal.db"):
+        if event.kind is Kind.INTENT and event.step:
+            going.add(event.step)
+        elif event.kind is Kind.VERIFIED and event.step:
+            going.remove(event.step)
+        now = {"first": sum(name.endswith(".1") for name in going), "all": len(going)}
+        most = Counter({name: max(most[name], number) for name, number in now.items()})
+    assert most["first"] == 2
+    assert 2 < most["all"] <= 6
+
+
+CLOSED = Window.parse("22:00-05:00 UTC")
+
+
+def test_outside_its_window_a_run_waits_says_so_and_can_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [datetime(2026, 3, 2, 12, tzinfo=UTC)]
+    monkeypatch.setattr(hours, "PAUSE", 0.01)
+    monkeypatch.setattr(hours, "utc_now", lambda: clock[0])
+    simulated = Hosts()
+    rig = Rig(tmp_path, simulated)
+    plan = in_waves(2, windows=(CLOSED,))
+
+    async def waited(then: str) -> Any:
+        with rig.runner(plan) as (runner, journal):
+            running = asyncio.create_task(runner.run())
+            await waiting_at_a_gate(journal)
+            seen = journal.view
+            assert seen.waits_until == datetime(2026, 3, 2, 22, tzinfo=UTC)
+            assert seen.reason == (
+                "no host begins before 2026-03-02 22:00 UTC: maintenance window 22:00-05:00 UTC"
+            )
+            assert simulated.ran == []
+            if then == "stop":
+                runner.ask_stop()
+            else:
+                clock[0] = datetime(2026, 3, 2, 22, 1, tzinfo=UTC)
+            return await running
+
+    view = asyncio.run(waited("stop"))
+    assert (view.state, view.waits_until) == (RunState.STOPPED, None)
+    view = asyncio.run(waited("open"))
+    assert (view.state, view.waits_until) == (RunState.DONE, None)
+    kinds = [event.kind for event in read_events(tmp_path / "runs" / "toyplan-1" / "journal.db")]
+    assert kinds.count(Kind.WINDOW_CLOSED) == 2
+    assert kinds.count(Kind.WINDOW_OPENED) == 1
+
+
+@pytest.mark.parametrize("engine", ["none", "dbos"])
+@pytest.mark.parametrize("every", [1, 2, 3, 5])
+def test_whenever_a_process_dies_no_more_hosts_are_down_than_may_be(
+    tmp_path: Path, engine: str, every: int
+) -> None:
+    count = 0
+
+    def die(_: str) -> None:
+        nonlocal count
+        count += 1
+        if count % every == 0 and count < 12:
+            raise ZeroDivisionError
+
+    hosts = Hosts(on_run=die, pace=random.Random(every))  # noqa: S311 - a reproducible order, no secret
+    rig = Rig(tmp_path, hosts)
+    if engine == "dbos":
+        rig.engine = dbos_engine
+    plan, down = in_waves(6, down=2), 2
+    for _ in range(20):
+        try:
+            view = apply(rig, plan)
+            break
+        except ZeroDivisionError:
+            continue
+    assert view.state is RunState.DONE
+    assert view.sittings > 1
+    assert set(hosts.runs_per_job.values()) == {1}
+    assert max(down_in(tmp_path)) <= down
+
+
+def down_in(base: Path) -> Iterator[int]:
+    """Yield how many hosts were down after each event of a run of ``in_waves``."""
+    down: set[str] = set()
+    for event in read_events(base / "runs" / "toyplan-1" / "journal.db"):
+        if event.step and event.kind is Kind.INTENT:
+            down.add(event.step.partition(".")[0])
+        elif event.step and event.step.endswith(".2") and event.kind is Kind.VERIFIED:
+            down.remove(event.step.partition(".")[0])
+        yield len(down)

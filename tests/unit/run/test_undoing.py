@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -25,16 +24,10 @@ from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Reversibility
 from tests.unit.run.test_runner import MEMORY
-from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, plan_of, toy
 
 HOSTS = ("h1", "h2")
 MOST_SITTINGS = 60
-
-
-class Anyway(Toy):
-    """A step that is undone by itself, whoever brings its host back."""
-
-    undone_anyway: ClassVar[bool] = True
 
 
 class Killed(Exception):  # noqa: N818 - reads as what happened
@@ -181,6 +174,25 @@ def expect_reverse(plan: Plan, undone: list[str]) -> None:
                 other.id in step.needs or stages[other.id] < stages[step.id]
             ):
                 assert last[step.id] < last[other.id], (step.id, other.id)
+
+
+def test_nothing_is_undone_on_a_host_while_that_is_brought_back() -> None:
+    """What was undone, but not told yet, would be undone again: its record has gone with the host."""
+    keep = toy("keep", host=OPERATOR, undo="undo keep", hold=("h1",))
+    later = Anyway.model_validate(toy("later", undo="undo later").model_dump())
+    with world_of(plan_of([keep, later]), 0) as (rig, world):
+        rig.steps_at_once = 1  # so that the host is kept first
+        directory = applied(rig, world.plan)
+        rig.steps_at_once, world.pace, world.lose = 2, None, lambda: False
+        plan = plan_rollback(directory).plan
+        with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+            tell_begun(run_of(directory.path.parent, plan, fresh=False), plan, lease)
+        world.silent = 2  # both undone, if at once, and neither answer comes
+        view = sitting(rig, plan)
+    assert view
+    assert view.state is RunState.DONE
+    assert set(world.runs_per_job.values()) == {1}
+    assert world.undone == ["later", "keep"]
 
 
 @settings(max_examples=25, deadline=None)

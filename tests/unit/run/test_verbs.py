@@ -15,8 +15,8 @@ from skipstone.run.lock import hold_cloud
 from skipstone.run.runview import Fold
 from skipstone.settings import load_settings
 from skipstone.steps.registry import KINDS
-from skipstone.views.progress import run_picture, shown_progress
-from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
+from skipstone.views.progress import run_json, run_picture, shown_progress
+from tests.unit.run.toy import Hosts, Rig, Toy, in_waves, plan_of, toy
 
 
 @pytest.fixture
@@ -127,6 +127,24 @@ def test_the_picture_of_a_running_step_names_host_and_last_line(rig: Rig) -> Non
         journal.listeners.append(look)
         asyncio.run(runner.run())
     assert any("output of other-1/c.1" in picture and "h1" in picture for picture in seen)
+
+
+def test_a_wave_is_shown_by_its_hosts_however_many_they_are(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts(codes={f"c{number}.1": [1] for number in range(30)}))
+    view = asyncio.run(rig.apply(in_waves(200, failures=40)))
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(run_picture(view))
+    lines = capture.get().splitlines()
+    assert [line for line in lines if "170/200 hosts, 30 failed" in line]
+    assert len(lines) < 80
+    assert [line for line in lines if line.startswith("✗ c29.1")], "every one is named"
+    assert json.loads(run_json(view))["stages"][0]["hosts"] == {
+        "done": 170,
+        "at_work": 0,
+        "failed": 30,
+        "total": 200,
+    }
 
 
 @pytest.mark.parametrize(

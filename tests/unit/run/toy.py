@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import ClassVar, Literal
 
 from skipstone.cloud.command import Command, Outcome, Result, Transport
 from skipstone.errors import HostUnreachable
 from skipstone.plan.plan import Gate, Plan, Stage
+from skipstone.run.budget import Allowance
 from skipstone.run.directory import Origin, RunDirectory, run_of
 from skipstone.run.engine import Engine
 from skipstone.run.gatekeeper import Consent
@@ -63,6 +64,12 @@ class Toy(Step):
         return None if self.diagnosis is None else Command(self.host, self.diagnosis)
 
 
+class Anyway(Toy):
+    """A step that is undone by itself, whoever brings its host back."""
+
+    undone_anyway: ClassVar[bool] = True
+
+
 def toy(name: str, *needs: str, host: str = "h1", deadline: int = 20, **more: object) -> Toy:
     return Toy.model_validate(
         {"id": name, "title": name, "host": host, "needs": needs, "deadline": deadline, "estimate": 1, **more}
@@ -84,6 +91,26 @@ def plan_of(*stages: Iterable[Step], name: str = "toyplan", gates: Iterable[Gate
         ),
         gates=tuple(gates),
     )
+
+
+def in_waves(hosts: int, *, down: int = 1, failures: int = 0, undo: bool = False, **more: object) -> Plan:
+    """Return a plan of a wave: two steps on each host."""
+    names = [f"c{number}" for number in range(hosts)]
+    steps = [
+        toy(
+            f"{name}.{number}",
+            *((f"{name}.1",) if number > 1 else ()),
+            host=name,
+            group=name,
+            undo=f"undo {name}.{number}" if undo else None,
+        )
+        for name in names
+        for number in (1, 2)
+    ]
+    plain = plan_of(steps)
+    wave = {"lanes": {"down": down}, "groups": dict.fromkeys(names, ("down",)), "failures": failures}
+    stage = plain.stages[0].model_copy(update=wave | more)
+    return plain.model_copy(update={"stages": (stage,)})
 
 
 @dataclass
@@ -171,6 +198,7 @@ class Rig:
     patience: Patience = HASTE
     mask: Callable[[str], str] = str
     consent: Consent = field(default_factory=Consent)
+    allowance: Allowance = field(default_factory=Allowance)
     steps_at_once: int = 10
 
     @contextmanager
@@ -191,6 +219,7 @@ class Rig:
                     token=lease.token,
                     steps_at_once=self.steps_at_once,
                     consent=self.consent,
+                    allowance=self.allowance,
                     patience=self.patience,
                     host_jobs=PurePosixPath(self.base / "jobs"),
                 ),

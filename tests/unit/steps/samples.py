@@ -1,14 +1,19 @@
 """One sample of every kind of step."""
 
 from skipstone.steps import (
+    allocations,
     backup,
     broker,
     compute,
     configuration,
+    conversion,
     database,
+    drain,
     identity,
+    installation,
     machine,
     packages,
+    reinstall,
     revert,
     services,
     snapshot,
@@ -19,7 +24,47 @@ COMMON = {"id": "stage.step", "title": "Do it", "host": "ctl1", "deadline": 60, 
 OPERATED = {key: value for key, value in COMMON.items() if key != "host"}
 APT = {"directory": "/var/lib/skipstone/p/apt", "old_suite": "bookworm", "new_suite": "trixie"}
 HOOKED = {"hook": "/etc/skip stone/hook", "machine": "ctl1", "name": "p"}
+ANEW = {"compute": "cmp1", "plan": "lab-zed"}
+INSTALLER = {"hook": "/etc/skip stone/anew", "debian": "trixie"}
+AUDIT = {
+    "user": "nova",
+    "command": "nova-manage placement audit --verbose",
+    "directory": "/var/lib/skipstone/p/a",
+}
 W = "/var/lib/skipstone/p"
+CONVERTED = conversion.ConvertedFile(
+    path="/etc/nova/nova.conf",
+    sha256="0" * 64,
+    parts=(
+        conversion.Part(do=conversion.Do.KEEP, first=1, last=3),
+        conversion.Part(do=conversion.Do.WRITE, text="# skipstone: it's gone: `id` $HOME\n"),
+        conversion.Part(do=conversion.Do.COMMENT, first=4, last=5, text="a = b\n c\n"),
+        conversion.Part(
+            do=conversion.Do.CHANGE,
+            first=6,
+            last=6,
+            old="x",
+            new="y",
+            words={"$my_ip": "$host"},
+            moved=True,
+            text="x = $my_ip\n",
+            why="it is [b] y",
+        ),
+    ),
+    masked=((2, 3),),
+    moved=("my_ip",),
+)
+POLICY = conversion.ConvertedFile(
+    path="/etc/nova/policy.json",
+    sha256="1" * 64,
+    parts=(
+        conversion.Part(do=conversion.Do.REPLACE, first=1, last=2, old='{\n"a": "b"', why="it is c"),
+        conversion.Part(do=conversion.Do.REMARKS, first=3, last=3),
+        conversion.Part(do=conversion.Do.WRITE, text='"c": "b"\n'),
+    ),
+    grammar=conversion.Grammar.BRACES,
+    becomes="/etc/nova/policy.yaml",
+)
 
 SAMPLES: tuple[Step, ...] = (
     backup.BackupConfiguration(**COMMON, directory=f"{W}/configuration"),
@@ -34,12 +79,19 @@ SAMPLES: tuple[Step, ...] = (
     broker.RenewBroker(**COMMON, directory=f"{W}/broker"),
     broker.StartBroker(**COMMON),
     compute.AdoptInstances(**COMMON, directory=f"{W}/instances"),
+    allocations.NoteAllocations(**COMMON, **AUDIT),
+    allocations.AuditAllocations(**COMMON, **AUDIT),
     compute.ConfirmServiceVersion(**COMMON, compute="cmp1", version=68),
     compute.NoteServiceVersion(**COMMON, compute="cmp1", version=64),
     compute.RecordInstances(**COMMON, directory=f"{W}/instances"),
     compute.ReloadVirtualSwitch(**COMMON),
     configuration.PlaceFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = it's $HOME `id` \\ 100%\n"),
     configuration.RemoveFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = 1\n"),
+    conversion.CheckConversion(**COMMON, directory=f"{W}/conversion"),
+    conversion.ConvertConfiguration(**COMMON, directory=f"{W}/conversion", files=(CONVERTED, POLICY)),
+    conversion.DeployConfiguration(
+        **COMMON, directory=f"{W}/conversion", paths=(CONVERTED.path, f"{conversion.UNITS}x.service")
+    ),
     database.CheckStatus(**COMMON, service="nova", user="nova", command="nova-status upgrade check"),
     database.MigrateOnline(
         **COMMON, service="nova", user="nova", command="nova-manage db online_data_migrations"
@@ -56,7 +108,13 @@ SAMPLES: tuple[Step, ...] = (
         dumps=f"{W}/dump",
     ),
     database.WaitForDatabaseServer(**COMMON),
+    drain.DrainHost(**OPERATED, compute="cmp1", plan="lab-zed", reasons=("so",)),
+    drain.DrainHost(**OPERATED, compute="cmp1", plan="lab-zed", empty=True),
+    drain.ReturnInstances(**OPERATED, compute="cmp1", plan="lab-zed", moving=True),
     identity.GrantServiceRole(**OPERATED, users=("glance", "nova")),
+    installation.InstallPackages(
+        **COMMON, **APT, add=("nova-compute",), also=("gone",), blocked=("nova-compute",)
+    ),
     machine.DropMachineSnapshot(**OPERATED, **HOOKED),
     machine.LeaveMachineSnapshot(**COMMON, directory=f"{W}/machine"),
     machine.SettleMachine(**COMMON, directory=f"{W}/machine"),
@@ -65,6 +123,12 @@ SAMPLES: tuple[Step, ...] = (
     packages.KeepVersions(**COMMON, **APT),
     packages.UpgradePackages(**COMMON, **APT, kept=True),
     packages.UpgradePackages(**COMMON, **APT, hold=("ovs-vswitchd", "libvirt-guests")),
+    reinstall.ConfirmIdentity(**OPERATED, **ANEW),
+    reinstall.DropIdentity(**OPERATED, **ANEW, directory=f"{W}/identity"),
+    reinstall.KeepIdentity(**OPERATED, **ANEW),
+    reinstall.ReinstallHost(**OPERATED, **ANEW, **INSTALLER, release="2025.1"),
+    reinstall.RestoreIdentity(**OPERATED, **ANEW, **INSTALLER),
+    reinstall.SettleIdentity(**COMMON, directory=f"{W}/identity"),
     revert.Revert(**COMMON, of="stage.step", script="rm -f /etc/x\n"),
     services.AskApi(**OPERATED, command="openstack image list --limit 1"),
     services.StartServices(**COMMON, units=("nova-api",), restart=True),

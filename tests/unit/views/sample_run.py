@@ -57,12 +57,17 @@ GAPS = {"web1": (300.0, 3.4), "web2": (391.0, 2.8), "db1": None}
 
 
 def build_run(
-    runs: Path, *, failed: bool = False, rebooted: bool = False, measured: bool = True
+    runs: Path,
+    *,
+    failed: bool = False,
+    rebooted: bool = False,
+    measured: bool = True,
+    budgets: dict[str, float] | None = None,
 ) -> RunDirectory:
     """Write a run; ``failed`` ends it in the databases' stage, ``rebooted`` boots one instance anew."""
     directory = RunDirectory(runs / "lab-zed-2025.1-1")
     directory.path.mkdir(parents=True)
-    _write_journal(directory.journal, failed=failed)
+    _write_journal(directory.journal, failed=failed, budgets=budgets or {})
     if measured:
         _write_recording(directory.impact, end=236.0 if failed else 472.0, rebooted=rebooted)
         save_look(_look("26.0", 0, "zed"), directory.path / BEFORE)
@@ -70,14 +75,14 @@ def build_run(
     return directory
 
 
-def _write_journal(path: Path, *, failed: bool) -> None:
+def _write_journal(path: Path, *, failed: bool, budgets: dict[str, float]) -> None:
     with closing(sqlite3.connect(path)) as file:
         file.executescript(SCHEMA)
         file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         file.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         rows = [
             ((BEGAN + timedelta(seconds=at)).isoformat(), 1, kind, step, attempt, json.dumps(facts))
-            for at, kind, step, attempt, facts in _events(failed=failed)
+            for at, kind, step, attempt, facts in _events(failed=failed, budgets=budgets)
         ]
         file.executemany(
             "INSERT INTO events (time, token, kind, step, attempt, payload) VALUES (?, ?, ?, ?, ?, ?)", rows
@@ -85,7 +90,9 @@ def _write_journal(path: Path, *, failed: bool) -> None:
         file.commit()
 
 
-def _events(*, failed: bool) -> list[tuple[float, str, str | None, int | None, dict[str, Any]]]:
+def _events(
+    *, failed: bool, budgets: dict[str, float]
+) -> list[tuple[float, str, str | None, int | None, dict[str, Any]]]:
     started = {
         "run": "lab-zed-2025.1-1",
         "plan_digest": "d",
@@ -93,6 +100,8 @@ def _events(*, failed: bool) -> list[tuple[float, str, str | None, int | None, d
         "who": "ann",
         "host": "op",
         "pid": 1,
+        "budgets": budgets,
+        "allowed_by": "ann",
     }
     events: list[tuple[float, str, str | None, int | None, dict[str, Any]]] = [
         (0, EventKind.RUN_STARTED, None, None, started)

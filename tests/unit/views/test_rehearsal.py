@@ -17,6 +17,7 @@ from skipstone.rehearsal.report import (
     DatabaseReport,
     DifferenceReport,
     Phase,
+    PurgeReport,
     RehearsalReport,
     ResourceReport,
     TableChange,
@@ -72,6 +73,20 @@ def test_what_must_be_done_first_stands_on_top_with_its_command() -> None:
     assert "nova-manage online-data-migrations exited with 1" in first
     assert "it is broken" in first
     assert "it is broken" not in rest
+
+
+def test_what_was_mended_on_the_copies_is_to_be_done_first(capsys: pytest.CaptureFixture[str]) -> None:
+    report = report_of(CLOUD, mended="cinder")
+    first = text_of(render(report)).partition("How long the databases")[0]
+    show_rehearsal(report)
+    printed = " ".join(capsys.readouterr().out.split())
+    for told in (first, printed):
+        assert "very database arrived" in told
+        assert "Nothing: every release" not in told
+        assert "cinder, before 2025.1 Epoxy" in told
+        assert "2 rows" in told
+        assert "mended on the copy: it did not hold that a volume" in told
+        assert "UPDATE volumes SET use_quota = 1" in told
 
 
 def test_what_is_known_of_the_time_is_told_with_its_limits() -> None:
@@ -210,3 +225,13 @@ def test_progress_tells_bytes_and_time_left() -> None:
         shown.advance()
         (task,) = bar.tasks
         assert (task.completed, task.total, task.description) == (1, 7, "")
+
+
+def test_what_purging_would_save_is_told_with_what_it_costs() -> None:
+    facts = {"service": "nova", "rows": 1200, "seconds": 5.0, "without": 90.0, "with_it": 30.0}
+    report = report_of(CLOUD).model_copy(
+        update={"purged": (PurgeReport(**facts), PurgeReport(**facts | {"failed": "exited with 9"}))}
+    )
+    lines = list(prediction(report))
+    assert any("1,200 in 5 s: its chain then takes 30 s instead of 1 min 30 s" in line for line in lines)
+    assert any("failed: exited with 9" in line for line in lines)

@@ -1,18 +1,22 @@
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from skipstone.errors import InputError
+from skipstone.impact.sample import Kind as Asked
+from skipstone.impact.versions import Change
 from skipstone.run.directory import RunDirectory
-from skipstone.run.state import RunState
+from skipstone.run.state import RunState, StepState
 from skipstone.views.page import render, write_page
 from skipstone.views.report import Report, build_report, write_json
 from skipstone.views.summary import show_summary
 from skipstone.views.timeline import WIDTH, Style, draw
 from tests.unit.views.sample_run import APIS, build_run
+from tests.unit.views.test_junit import budget
 
 
 def text_of(report: Report) -> str:
@@ -156,3 +160,103 @@ def test_kinds_are_said_in_the_summary(tmp_path: Path) -> None:
     for name in APIS:
         assert re.search(rf"{name} .*min", text)
     assert "longest write outage" in text
+
+
+def crowded(report: Report, hosts: int, *, failed: int = 0) -> Report:
+    """Return the report of a run that did three steps on each of very many computes."""
+    stage = next(stage for stage in report.run.stages if stage.name == "computes")
+    (first, *_) = stage.steps
+    assert first.began
+    steps = []
+    for number in range(hosts):
+        for step, title in enumerate(("Drain", "Upgrade", "Start")):
+            began = first.began + timedelta(seconds=number / hosts * 150 + step)
+            bad = number < failed and step == 1
+            facts = {
+                "id": f"{title}.{number}",
+                "title": f"{title} cmp{number:05}",
+                "host": f"cmp{number:05}",
+                "began": began,
+                "ended": began + timedelta(seconds=20),
+                "seconds": 20.0,
+                "state": StepState.FAILED if bad else StepState.DONE,
+                "error": "its script exited with 3" if bad else "",
+            }
+            steps.append(first.model_copy(update=facts))
+    stages = tuple(
+        one.model_copy(update={"name": "wave-1", "steps": tuple(steps)}) if one is stage else one
+        for one in report.run.stages
+    )
+    return report.model_copy(update={"run": report.run.model_copy(update={"stages": stages})})
+
+
+def test_ten_thousand_hosts_are_one_lane_and_a_small_page(tmp_path: Path) -> None:
+    report = build_report(build_run(tmp_path))
+    page = render(crowded(report, 10_000, failed=3))
+    assert len(page) < 400_000
+    assert "10000 hosts" in page
+    assert "Upgrade …" in page
+    timeline = draw(crowded(report, 10_000, failed=3))
+    assert timeline
+    hosts = next(section for section in timeline.sections if section.title == "Hosts")
+    labels = [lane.label for lane in hosts.lanes]
+    # the few others, those that failed, and one for all of the wave
+    assert {"ctl1", "cmp00000", "cmp00001", "cmp00002", "Computes"} <= set(labels)
+    assert len(labels) < 10
+    crowd = hosts.lanes[labels.index("Computes")]
+    assert (crowd.detail, crowd.remark) == ("10000 hosts", "3 failed")
+    assert len(crowd.bars) < 10
+    assert "its script exited with 3" in page
+
+
+def test_a_stage_of_few_hosts_has_a_lane_for_each(tmp_path: Path) -> None:
+    timeline = draw(crowded(build_report(build_run(tmp_path)), 10))
+    assert timeline
+    hosts = next(section for section in timeline.sections if section.title == "Hosts")
+    assert {f"cmp{number:05}" for number in range(10)} <= {lane.label for lane in hosts.lanes}
+
+
+def test_a_flapping_api_does_not_fill_the_page(tmp_path: Path) -> None:
+    report = build_report(build_run(tmp_path))
+    assert report.impact
+    nova = next(one for one in report.impact.apis if one.name == "nova")
+    (outage,) = nova.outages
+    many = tuple(
+        outage.model_copy(
+            update={
+                "start": outage.start + timedelta(seconds=number / 50),
+                "end": outage.start + timedelta(seconds=number / 50 + 0.01),
+            }
+        )
+        for number in range(10_000)
+    )
+    apis = tuple(
+        one.model_copy(update={"outages": many}) if one is nova else one for one in report.impact.apis
+    )
+    impact = report.impact.model_copy(update={"apis": apis})
+    assert len(render(report.model_copy(update={"impact": impact}))) < 400_000
+
+
+def test_what_guests_say_and_budgets_are_on_the_page(tmp_path: Path) -> None:
+    report = build_report(build_run(tmp_path))
+    assert report.impact
+    ping = report.impact.instances[0].ping
+    assert ping
+    pair = ping.model_copy(update={"kind": Asked.PAIR, "name": "web1 → web2"})
+    disk = ping.model_copy(update={"kind": Asked.DISK, "name": "web1 /srv"})
+    impact = report.impact.model_copy(update={"pairs": (pair,), "disks": (disk,)})
+    change = Change(
+        what="package nova", before="26.2", after="31.0", hosts=tuple(f"cmp{n}" for n in range(9))
+    )
+    page = render(report.model_copy(update={"impact": impact, "changes": (change,), "budgets": (budget(),)}))
+    for text in ("web1 → web2", "web1 /srv", "tries failed", "cmp5 and 3 more", "nova 130.0 s of 120.0 s"):
+        assert text in page
+
+
+def test_the_budgets_of_a_run_are_in_its_report(tmp_path: Path) -> None:
+    directory = build_run(tmp_path, budgets={"api-writes": 180.0, "instance-gap": 5.0})
+    found = {one.name: one for one in build_report(directory).budgets}
+    assert found["api-writes"].broken
+    assert found["api-writes"].spent == pytest.approx(APIS["nova"], abs=0.6)
+    assert found["api-writes"].figures == "nova 204.5 s of 180.0 s"
+    assert not found["instance-gap"].broken

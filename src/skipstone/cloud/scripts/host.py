@@ -32,6 +32,8 @@ FLOCK = "hhqqi4x"  # struct flock of fcntl(2), where off_t has 64 bits
 APT_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
 RENAMING = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs")  # where two directories can change places
 SUBVOLUME = 256  # the inode of every btrfs subvolume's root; only whole subvolumes can be snapshotted
+PACKAGED = ("/usr/lib/", "/lib/", "/usr/share/")  # what only packages write
+CONFFILE_FIELDS = 2  # the path and its sum; a third says that it is out of use
 UNIT_FIELDS = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState")
 
 
@@ -199,23 +201,38 @@ def units(patterns: list[str]) -> list[dict[str, str]]:
     return [found[name] for name in sorted(found)]
 
 
-def files(wanted: dict[str, Any]) -> list[dict[str, Any]]:
+def conffiles() -> dict[str, str]:
+    """Return the configuration files of the installed packages, each with the MD5 of what the package has.
+
+    What a package has no longer (``obsolete``) is not replaced by any.
+    """
+    listed = run("dpkg-query", "--show", "--showformat", "${Conffiles}\n").splitlines()
+    return dict(line.split() for line in listed if len(line.split()) == CONFFILE_FIELDS)
+
+
+def files(wanted: dict[str, Any], shipped: dict[str, str]) -> list[dict[str, Any]]:
     """Return the configuration files, with hash, size, and text where it may leave the host."""
     return [
-        configuration(path, wanted)
+        configuration(path, wanted, shipped.get(str(path)))
         for path in matches(wanted["files"])
         if path.is_file() and not matching(str(path), wanted["skip"])
     ]
 
 
-def configuration(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return one file; keys, binary files and very large ones give their hash only."""
+def configuration(path: Path, wanted: dict[str, Any], shipped: str | None) -> dict[str, Any]:
+    """Return one file; keys, binary files and very large ones give their hash only.
+
+    ``shipped`` is the MD5 of what its package has; what a link leads to outside ``/etc`` is a package's too.
+    """
     content = path.read_bytes()
     found: dict[str, Any] = {
         "path": str(path),
         "sha256": hashlib.sha256(content).hexdigest(),
         "size": len(content),
     }
+    known = shipped and hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if (known and known == shipped) or str(path.resolve()).startswith(PACKAGED):
+        found["shipped"] = True
     shown = len(content) <= wanted["limit"] and b"PRIVATE KEY" not in content and b"\0" not in content
     if shown and not matching(str(path), wanted["hidden"]):
         try:
@@ -282,7 +299,8 @@ def main(argument: str) -> None:
     found = answer.ask("packages", lambda: packages(wanted)) or []
     answer.ask("origins", lambda: origins([package["name"] for package in found]))
     answer.ask("units", lambda: units(wanted["units"]))
-    answer.ask("files", lambda: files(wanted))
+    shipped = answer.attempt("conffiles", conffiles) or {}
+    answer.ask("files", lambda: files(wanted, shipped))
     answer.ask("apt_sources", sources)
     answer.ask("policy_rc_d", policy)
     answer.ask("apt_lock_holder", lock_holder)

@@ -1,22 +1,46 @@
-"""The computes, one at a time under their running instances, and what only the last of them allows."""
+"""The computes, in waves under their running instances, and what only the last of them allows."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from skipstone.catalog.service import Place, Purpose
 from skipstone.cloud.model import Host
+from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
+from skipstone.plan.strategies.in_place.auditing import audit_allocations
+from skipstone.plan.strategies.in_place.configuration import check_conversion, convert, deploy_configuration
 from skipstone.plan.strategies.in_place.control import (
     agents_alive,
+    check_backups,
     migrate_online,
     status_checks,
     wait_for_api,
 )
+from skipstone.plan.strategies.in_place.draining import drain_first, open_again, why_they_stay
 from skipstone.plan.strategies.in_place.layout import Layout
-from skipstone.plan.strategies.in_place.preparation import WORKAROUND, workaround_hosts, workaround_text
+from skipstone.plan.strategies.in_place.preparation import (
+    WORKAROUND,
+    back_up_configuration,
+    download,
+    keep,
+    place_workarounds,
+    workaround_hosts,
+    workaround_text,
+)
+from skipstone.plan.strategies.in_place.reinstalling import (
+    confirm_identity,
+    expect_reinstallable,
+    install_anew,
+)
 from skipstone.plan.strategies.in_place.system import (
     has_switch,
     reversibility,
     take_snapshot,
     upgrade_packages,
 )
+from skipstone.plan.strategies.in_place.versions import keep_versions_still
+from skipstone.plan.waves import Wave
+from skipstone.plan.window import longest
 from skipstone.steps.compute import (
     AdoptInstances,
     ConfirmServiceVersion,
@@ -33,51 +57,87 @@ VIRTUALISATION_UNITS = ("libvirtd",)
 
 
 def computes(layout: Layout) -> tuple[Stage, ...]:
-    """Return two stages: the compute with the fewest instances as a sample, then the others."""
-    hosts = sorted(layout.computes, key=lambda host: (_instances(layout, host), host.name))
-    stages = (
-        _one_by_one(layout, hosts[:1], "sample", "Upgrade the first compute"),
-        _one_by_one(layout, hosts[1:], "computes", "Upgrade the other computes, one at a time"),
+    """Return a stage for each wave: a sample of the computes, then the others, the postponed ones last."""
+    expect_reinstallable(layout)
+    hosts = {host.name: host for host in layout.computes}
+    stages = tuple(_stage(layout, wave, [hosts[name] for name in wave.hosts]) for wave in layout.waves)
+    _expect_windows_fit(layout, stages)
+    return stages
+
+
+def _stage(layout: Layout, wave: Wave, hosts: Iterable[Host]) -> Stage:
+    """Return a wave's stage: a group of steps for each host, one after the other."""
+    return Stage(
+        name=wave.name,
+        title=wave.title,
+        steps=tuple(chain.from_iterable(_group(layout, host) for host in hosts)),
+        lanes=wave.limits,
+        groups=wave.hosts,
+        failures=layout.rollout.failures,
+        windows=layout.rollout.windows,
     )
-    return tuple(stage for stage in stages if stage.steps)
 
 
-def _one_by_one(layout: Layout, hosts: list[Host], name: str, title: str) -> Stage:
-    """One chain of steps per host, the next host's after the last one's."""
-    steps: list[Step] = []
-    for host in hosts:
-        steps += _compute(layout, host, needs=(steps[-1].id,) if steps else ())
-    return Stage(name=name, title=title, steps=tuple(steps))
+def _group(layout: Layout, host: Host) -> Iterator[Step]:
+    late = _prepare_late(layout, host) if host.name in layout.rollout.postponed else ()
+    needs = tuple(step.id for step in late[-1:])
+    looks = check_conversion(layout, host, step=f"computes.{host.name}.configuration", needs=needs)
+    needs = tuple(step.id for step in looks) or needs
+    make = _anew if layout.installs_anew(host) else _compute
+    for step in (*late, *looks, *make(layout, host, needs=needs)):
+        yield step.model_copy(update={"group": host.name})
 
 
-def _instances(layout: Layout, host: Host) -> int:
-    return sum(instance.host == host.name for instance in layout.cloud.instances)
+def _prepare_late(layout: Layout, host: Host) -> tuple[Step, ...]:
+    """Return what other hosts had done to them while everything was prepared, one step after the other."""
+    steps = (
+        *convert(layout, (host,)),
+        *back_up_configuration(layout, (host,)),
+        *download(layout, (host,)),
+        *keep(layout, (host,)),
+        *place_workarounds(layout, (host,)),
+        check_backups(layout, host),
+    )
+    needs = ((), *((step.id,) for step in steps))
+    return tuple(step.model_copy(update={"needs": need}) for step, need in zip(steps, needs, strict=False))
+
+
+def _expect_windows_fit(layout: Layout, stages: Iterable[Stage]) -> None:
+    """Raise InputError where a host takes longer than any window is open: it would never begin."""
+    windows = layout.rollout.windows
+    room = longest(windows)
+    for stage in stages if windows else ():
+        host, seconds = max(stage.seconds.items(), key=lambda item: item[1])
+        if seconds > room:
+            raise InputError(
+                f"no maintenance window is long enough for {host}, which takes about {seconds} s",
+                where=", ".join(map(str, windows)),
+                remedy="give a longer one, or none",
+            )
 
 
 def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
-    """Record, stop, keep, upgrade, exchange the switch, adopt the instances, start, confirm: a chain."""
+    """Drain, record, stop, keep, configure, upgrade, exchange the switch, adopt, start, open: a chain."""
     prefix, directory = f"computes.{host.name}", f"{layout.directory}/instances"
+    drained = drain_first(layout, host, needs=needs)
+    needs = tuple(step.id for step in drained) or needs
+    versions = keep_versions_still(layout, host, step=f"{prefix}.versions", needs=needs)
     chain: list[Step] = [
+        *drained,
+        *versions,
         RecordInstances(
             id=f"{prefix}.record",
-            title=f"Write down what runs on {host.name}",
+            title=f"Write down what runs on {host.name}{why_they_stay(layout, host)}",
             host=host.name,
-            needs=needs,
+            needs=tuple(step.id for step in versions) or needs,
             deadline=60,
             estimate=1,
             directory=directory,
         ),
-        StopServices(
-            id=f"{prefix}.stop",
-            title=f"Stop the agents of {host.name}; instances run on",
-            host=host.name,
-            needs=(f"{prefix}.record",),
-            deadline=300,
-            estimate=5,
-            stop=tuple(reversed(layout.units(host))),
-        ),
+        _stop(layout, host, needs=(f"{prefix}.record",)),
     ]
     chain += _keep(layout, host, needs=(chain[-1].id,))
+    chain += deploy_configuration(layout, host, step=f"{prefix}.deploy", needs=(chain[-1].id,))
     chain += (
         upgrade_packages(layout, host, step=f"{prefix}.packages", needs=(chain[-1].id,)),
         AdoptInstances(
@@ -103,7 +163,36 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
                 estimate=8,
             )
         )
-    return [*chain, *_start(layout, host, needs=(chain[-1].id,))]
+    chain += _start(layout, host, needs=(chain[-1].id,))
+    return [*chain, *open_again(layout, host, needs=(chain[-1].id,))]
+
+
+def _anew(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
+    """Drain, stop, configure, keep what makes it itself, install, bring that back, start, open: a chain.
+
+    The configuration is converted in its place before it is kept, so it comes back as the target's.
+    """
+    prefix = f"computes.{host.name}"
+    chain: list[Step] = [*drain_first(layout, host, needs=needs)]
+    chain.append(_stop(layout, host, needs=(chain[-1].id,)))
+    chain += deploy_configuration(layout, host, step=f"{prefix}.deploy", needs=(chain[-1].id,))
+    chain += install_anew(layout, host, libvirt=VIRTUALISATION_UNITS, needs=(chain[-1].id,))
+    chain += _start(layout, host, needs=(chain[-1].id,))
+    chain += confirm_identity(layout, host, needs=(chain[-1].id,))
+    return [*chain, *open_again(layout, host, needs=(chain[-1].id,))]
+
+
+def _stop(layout: Layout, host: Host, needs: tuple[str, ...]) -> Step:
+    run_on = "" if layout.installs_anew(host) else "; instances run on"
+    return StopServices(
+        id=f"computes.{host.name}.stop",
+        title=f"Stop the agents of {host.name}{run_on}",
+        host=host.name,
+        needs=needs,
+        deadline=300,
+        estimate=5,
+        stop=tuple(reversed(layout.units(host))),
+    )
 
 
 def _keep(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
@@ -157,9 +246,20 @@ def _start(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
 
 
 def verify(layout: Layout) -> Stage:
-    """Wait until every agent of the cloud is alive again."""
+    """Wait until every agent is alive again, but those of postponed computes."""
     return Stage(
-        name="verify-computes", title="Verify the computes", steps=agents_alive(layout, "verify-computes")
+        name="verify-computes",
+        title="Verify the computes",
+        steps=agents_alive(layout, "verify-computes", layout.prepared),
+    )
+
+
+def verify_postponed(layout: Layout) -> Stage:
+    """Wait until the agents of the postponed computes are alive again."""
+    return Stage(
+        name="verify-postponed",
+        title="Verify the postponed computes",
+        steps=agents_alive(layout, "verify-postponed", layout.postponed),
     )
 
 
@@ -191,7 +291,11 @@ def finish(layout: Layout) -> Stage:
     return Stage(
         name="finish",
         title="Finish",
-        steps=(*steps, *(check.model_copy(update={"needs": waits}) for check in checks)),
+        steps=(
+            *steps,
+            *(check.model_copy(update={"needs": waits}) for check in checks),
+            *audit_allocations(layout, needs=waits),
+        ),
     )
 
 

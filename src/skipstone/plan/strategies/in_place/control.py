@@ -7,6 +7,7 @@ from skipstone.cloud.command import OPERATOR
 from skipstone.cloud.model import Host
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Stage
+from skipstone.plan.strategies.in_place.configuration import check_conversion, deploy_configuration
 from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.preparation import MIB, by_table, seconds_for
 from skipstone.plan.strategies.in_place.system import (
@@ -15,6 +16,7 @@ from skipstone.plan.strategies.in_place.system import (
     take_snapshot,
     upgrade_packages,
 )
+from skipstone.plan.strategies.in_place.versions import keep_versions_still
 from skipstone.steps.backup import CheckBackups, DumpStoppedDatabases
 from skipstone.steps.broker import RenewBroker, StartBroker
 from skipstone.steps.compute import ReloadVirtualSwitch
@@ -27,8 +29,8 @@ BROKER_UNITS = ("rabbitmq-server",)
 
 def stop(layout: Layout) -> Stage:
     """Stop and block every service of the control hosts, then keep what nothing writes to any more."""
-    checks = tuple(_check_backups(layout, host) for host in (*layout.controls, *layout.computes))
-    checked = tuple(step.id for step in checks)
+    looks = _look(layout)
+    checked = tuple(step.id for step in looks)
     stops = tuple(_stop(layout, host, needs=checked) for host in layout.controls)
     stopped = tuple(step.id for step in stops)
     snapshots = (
@@ -49,11 +51,24 @@ def stop(layout: Layout) -> Stage:
         databases=layout.database_names,
         by_table=layout.large_databases,
     )
-    steps = (*checks, *stops, *kept, dump)
+    steps = (*looks, *stops, *kept, dump)
     return Stage(name="stop", title="Stop the control plane", steps=steps)
 
 
-def _check_backups(layout: Layout, host: Host) -> Step:
+def _look(layout: Layout) -> tuple[Step, ...]:
+    """See, while everything still runs, that what the upgrade and its way back need is there."""
+    backups = (check_backups(layout, host) for host in layout.prepared)
+    versions = (
+        keep_versions_still(layout, host, step=f"stop.versions.{host.name}") for host in layout.controls
+    )
+    conversions = (
+        check_conversion(layout, host, step=f"stop.configuration.{host.name}") for host in layout.controls
+    )
+    return (*backups, *chain.from_iterable(versions), *chain.from_iterable(conversions))
+
+
+def check_backups(layout: Layout, host: Host) -> Step:
+    """Return the step that sees that a host's backups are still there."""
     dumps = (f"{layout.directory}/databases/running",) if host == layout.database else ()
     definitions = (f"{layout.directory}/broker/definitions.json",) if host == layout.broker else ()
     return CheckBackups(
@@ -87,14 +102,22 @@ def _stop(layout: Layout, host: Host, needs: tuple[str, ...]) -> Step:
 
 
 def packages(layout: Layout) -> Stage:
-    """Operating system and OpenStack of the control hosts, all at once."""
+    """Operating system and OpenStack of the control hosts, all at once; their configuration before them."""
     return Stage(
         name="packages",
         title="Upgrade the packages of the control hosts",
-        steps=tuple(
-            upgrade_packages(layout, host, step=f"packages.{host.name}", impact=Impact.API_DOWN)
-            for host in layout.controls
-        ),
+        steps=tuple(chain.from_iterable(_upgrade(layout, host) for host in layout.controls)),
+    )
+
+
+def _upgrade(layout: Layout, host: Host) -> tuple[Step, ...]:
+    deploy = deploy_configuration(
+        layout, host, step=f"packages.configuration.{host.name}", impact=Impact.API_DOWN
+    )
+    needs = tuple(step.id for step in deploy)
+    return (
+        *deploy,
+        upgrade_packages(layout, host, step=f"packages.{host.name}", needs=needs, impact=Impact.API_DOWN),
     )
 
 
@@ -290,14 +313,14 @@ def verify(layout: Layout) -> Stage:
         name="verify",
         title="Verify the control plane",
         steps=(
-            *at_most((*asks, *agents_alive(layout, "verify")), CLIENTS_AT_ONCE),
+            *at_most((*asks, *agents_alive(layout, "verify", layout.prepared)), CLIENTS_AT_ONCE),
             *status_checks(layout, "verify", others),
         ),
     )
 
 
-def agents_alive(layout: Layout, stage: str) -> tuple[Step, ...]:
-    """Return steps that wait for the agents that were alive when the cloud was discovered."""
+def agents_alive(layout: Layout, stage: str, hosts: tuple[Host, ...]) -> tuple[Step, ...]:
+    """Return steps that wait for the agents of hosts that were alive when the cloud was discovered."""
     lists = (
         ("nova", "openstack compute service list -f value -c Binary -c Host -c State", "{binary} {host} up"),
         (
@@ -307,12 +330,11 @@ def agents_alive(layout: Layout, stage: str) -> tuple[Step, ...]:
         ),
         ("cinder", "openstack volume service list -f value -c Binary -c Host -c State", "{binary} {host} up"),
     )
-    hosts = (*layout.controls, *layout.computes)
     found = ((name, command, line, layout.agents(name, hosts)) for name, command, line in lists)
     return tuple(
         WaitForAgents(
             id=f"{stage}.agents.{name}",
-            title=f"Wait until all {len(agents)} agents of {name} are alive",
+            title=f"Wait until {_agents(len(agents), name)} alive",
             host=OPERATOR,
             deadline=300,
             estimate=15,
@@ -322,6 +344,10 @@ def agents_alive(layout: Layout, stage: str) -> tuple[Step, ...]:
         for name, command, line, agents in found
         if agents
     )
+
+
+def _agents(number: int, service: str) -> str:
+    return f"the agent of {service} is" if number == 1 else f"all {number} agents of {service} are"
 
 
 def status_checks(layout: Layout, stage: str, services: tuple[Service, ...]) -> tuple[Step, ...]:

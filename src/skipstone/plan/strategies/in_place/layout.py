@@ -1,9 +1,10 @@
 """Where things are in one cloud, in the words that the stages need: pure look-ups on Cloud and Catalog."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
@@ -11,7 +12,12 @@ from skipstone.catalog.service import Daemon, Kind, Place, Purpose, Service
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Agent, Cloud, Host
 from skipstone.errors import InputError
+from skipstone.plan.rollout import Rollout
+from skipstone.plan.strategies.in_place.fleet import Fleet, short
+from skipstone.plan.strategies.in_place.method import Choice, Computes, Method, choose
+from skipstone.plan.waves import ComputeHost, Wave, waves_of
 from skipstone.steps.backup import ROOT
+from skipstone.steps.conversion import ConvertedFile
 
 LARGE = 256 << 20
 """Bytes of a database from which on it is dumped by table."""
@@ -32,11 +38,28 @@ class Suites(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Handling:
+    """What the operator asks for of the computes' instances.
+
+    ``returning`` brings back what was moved off a host once it is upgraded; ``on_stuck`` is the rule for
+    what cannot be moved (``skipstone drain --on-stuck``). ``migrations`` limits how many are on their way at
+    a time in all, ``per_target`` to one host.
+    """
+
+    computes: Computes = Computes.STAY
+    returning: bool = False
+    on_stuck: Literal["pause", "leave", "cold"] = "pause"
+    migrations: int | None = None
+    per_target: int | None = None
+
+
+@dataclass(frozen=True)
 class Layout:
     """A cloud seen by the in-place strategy.
 
     ``id`` is the plan's, and names its directory on the hosts. ``findings`` say what the plan must take care
-    of: steps that mend something are there because a check found it.
+    of: steps that mend something are there because a check found it. ``conversions`` are the files that are
+    converted, by host. ``rollout`` says which computes go together, and which are postponed.
     """
 
     id: str
@@ -46,6 +69,9 @@ class Layout:
     target: Release
     suites: Suites
     findings: tuple[Finding, ...]
+    conversions: Mapping[str, tuple[ConvertedFile, ...]] = field(default_factory=dict)
+    handling: Handling = Handling()
+    rollout: Rollout = field(default_factory=Rollout)
 
     @property
     def directory(self) -> str:
@@ -54,7 +80,8 @@ class Layout:
 
     def keeps_versions(self, host: Host) -> bool:
         """Say whether a host comes back to its packages' versions: nothing else keeps it, and it can."""
-        return self.source.debian == self.target.debian and not host.snapshots
+        stays = self.source.debian == self.target.debian and not self.installs_anew(host)
+        return stays and not host.snapshots
 
     @cached_property
     def services(self) -> tuple[Service, ...]:
@@ -66,14 +93,69 @@ class Layout:
         """Hosts that run nova-compute, in the inventory's order."""
         return tuple(host for host in self.cloud.hosts if host.unit("nova-compute"))
 
+    def instances(self, host: Host) -> int:
+        """Return how many instances nova has on a host."""
+        return self._fleet.instances(host)
+
+    @cached_property
+    def _fleet(self) -> Fleet:
+        return Fleet(self.cloud, self.computes)
+
+    @cached_property
+    def waves(self) -> tuple[Wave, ...]:
+        """The computes as they are upgraded: a sample, then the others, the postponed ones last."""
+        return waves_of(self.compute_hosts, self.rollout)
+
+    def choice(self, host: Host) -> Choice:
+        """Return whether a compute is drained before its upgrade, and why."""
+        return self._choices[host.name]
+
+    def installs_anew(self, host: Host) -> bool:
+        """Say whether a host is a compute that is installed anew: nothing but its identity comes back."""
+        return host.name in self._choices and self.choice(host).method is Method.REINSTALL
+
+    @cached_property
+    def _choices(self) -> dict[str, Choice]:
+        system, asked = self.source.debian != self.target.debian, self.handling.computes
+        return {host.name: choose(self._fleet, host, asked, system=system) for host in self.computes}
+
     @cached_property
     def controls(self) -> tuple[Host, ...]:
         """Every other host that runs a daemon of a service, the database or the broker."""
         return tuple(
             host
             for host in self.cloud.hosts
-            if host not in self.computes and (self.units(host) or {"database", "broker"} & set(host.groups))
+            if not host.unit("nova-compute")
+            and (self.units(host) or {"database", "broker"} & set(host.groups))
         )
+
+    def expect_apart(self) -> None:
+        """Raise InputError where a compute is a control host too.
+
+        Control hosts are upgraded at once with the APIs down, computes later and one by one under their
+        instances: a host of both kinds would be upgraded at the wrong moment, whichever that is.
+        """
+        for host in self.computes:
+            groups = sorted({"database", "broker"} & set(host.groups))
+            found = (*(f"the {group}" for group in groups), *self.units(host, place=Place.CONTROL))
+            alone = [unit for unit in found if unit not in self.units(host, place=Place.COMPUTE)]
+            if alone:
+                raise InputError(
+                    f"{host.name} runs nova-compute, and {', '.join(alone)} of the control plane",
+                    where=host.name,
+                    evidence="a host that is both is not upgraded by this version",
+                    remedy="drain it and remove nova-compute, or move those services to another host",
+                )
+
+    @cached_property
+    def postponed(self) -> tuple[Host, ...]:
+        """Computes that are left alone until everything else is upgraded."""
+        return tuple(host for host in self.computes if host.name in self.rollout.postponed)
+
+    @cached_property
+    def prepared(self) -> tuple[Host, ...]:
+        """Every host but those: what is prepared while everything runs."""
+        return (*self.controls, *(host for host in self.computes if host.name not in self.rollout.postponed))
 
     def _only(self, group: str, what: str) -> Host:
         hosts = self.cloud.hosts_in(group)
@@ -164,6 +246,16 @@ class Layout:
             if (unit := daemon.unit(self.target))
         )
 
+    def target_packages(self, host: Host) -> tuple[str, ...]:
+        """Return the packages of the daemons that belong on a host after the upgrade."""
+        found = (
+            unit.package
+            for service in self.services
+            for daemon in service.daemons
+            if self._wanted(host, service, daemon) and (unit := daemon.unit(self.target))
+        )
+        return tuple(dict.fromkeys(found))
+
     def databases(self, service: Service) -> tuple[str, ...]:
         """Return the service's databases that exist in this cloud."""
         found = {database.name for database in self.cloud.databases if database.service == service.name}
@@ -196,11 +288,10 @@ class Layout:
         sizes = {database.name: database.size for database in self.cloud.databases}
         return tuple(name for name in self.database_names if sizes[name] >= LARGE)
 
-    def commands(self, service: Service, purpose: Purpose) -> tuple[str, ...]:
-        """Return the target release's command lines for a purpose."""
-        return tuple(
-            " ".join(line.argv(service.config_files)) for line in service.invocations(purpose, self.target)
-        )
+    def commands(self, service: Service, purpose: Purpose, release: Release | None = None) -> tuple[str, ...]:
+        """Return a release's command lines for a purpose, the target's where none is named."""
+        found = service.invocations(purpose, release or self.target)
+        return tuple(" ".join(line.argv(service.config_files)) for line in found)
 
     def api_root(self, service: Service) -> str | None:
         """Return the root of the service's public endpoint: the URL without its version and project parts."""
@@ -220,12 +311,35 @@ class Layout:
 
     def compute_service(self, host: Host) -> Agent | None:
         """Return what nova says of a host's nova-compute, or None where it says nothing."""
-        found = (agent for agent in self.cloud.agents if agent.binary == "nova-compute")
-        return next((agent for agent in found if agent.host.partition(".")[0] == _short(host)), None)
+        return self._compute_services.get(short(host.name))
+
+    @cached_property
+    def _compute_services(self) -> dict[str, Agent]:
+        found = (agent for agent in reversed(self.cloud.agents) if agent.binary == "nova-compute")
+        return {short(agent.host): agent for agent in found}
+
+    @cached_property
+    def compute_hosts(self) -> tuple[ComputeHost, ...]:
+        """What the waves are made of: how many instances are on each compute, and what it shares."""
+        aggregates: dict[str, list[str]] = {}
+        for aggregate in self.cloud.aggregates or ():
+            for name in aggregate.hosts:
+                aggregates.setdefault(short(name), []).append(aggregate.name)
+        known = self.cloud.aggregates is not None
+        return tuple(
+            ComputeHost(
+                name=host.name,
+                instances=self.instances(host),
+                zone=service.zone if (service := self.compute_service(host)) else None,
+                aggregates=tuple(aggregates.get(short(host.name), ())) if known else None,
+                rack=host.zone,
+            )
+            for host in self.computes
+        )
 
     def agents(self, service: str, hosts: tuple[Host, ...]) -> tuple[Agent, ...]:
         """Return the living, enabled agents of a service on some hosts."""
-        names = {_short(host) for host in hosts}
+        names = {short(host.name) for host in hosts}
         return tuple(
             agent
             for agent in self.cloud.agents
@@ -237,7 +351,3 @@ class Layout:
     def must_handle(self, step: str) -> bool:
         """Say whether a finding counts on the plan's step (or steps) of this id prefix."""
         return any(finding.handled_by == step for finding in self.findings)
-
-
-def _short(host: Host) -> str:
-    return host.name.partition(".")[0]

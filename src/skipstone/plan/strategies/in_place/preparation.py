@@ -1,13 +1,18 @@
 """What happens while every API still answers: backups with their proof, and preparations."""
 
+from collections.abc import Iterable
+from itertools import chain
+
 from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
+from skipstone.plan.strategies.in_place.auditing import note_allocations
 from skipstone.plan.strategies.in_place.layout import Layout
+from skipstone.plan.strategies.in_place.versions import keep_versions
 from skipstone.steps.backup import BackupConfiguration, DumpDatabases, ExportDefinitions, ProveDumpRestores
 from skipstone.steps.configuration import PlaceFile
 from skipstone.steps.identity import GrantServiceRole
-from skipstone.steps.packages import DownloadPackages, KeepVersions
+from skipstone.steps.packages import DownloadPackages
 from skipstone.steps.step import Step
 
 MIB = 1 << 20
@@ -27,17 +32,6 @@ def backup(layout: Layout) -> Stage:
     """Save every host's configuration, the databases in one dump that is restored once, the broker."""
     names, size = layout.database_names, sum(layout.size(service) for service in layout.services)
     directory, host = f"{layout.directory}/databases/running", layout.database.name
-    configuration = tuple(
-        BackupConfiguration(
-            id=f"backup.configuration.{found.name}",
-            title=f"Back up the configuration of {found.name}",
-            host=found.name,
-            deadline=600,
-            estimate=4,
-            directory=f"{layout.directory}/configuration",
-        )
-        for found in (*layout.controls, *layout.computes)
-    )
     dump = DumpDatabases(
         id="backup.databases",
         title=f"Dump all databases, consistently, while they are in use{by_table(layout)}",
@@ -61,7 +55,22 @@ def backup(layout: Layout) -> Stage:
     return Stage(
         name="backup",
         title="Back up, and prove that the backups restore",
-        steps=(*configuration, dump, proof, _definitions(layout)),
+        steps=(*back_up_configuration(layout, layout.prepared), dump, proof, _definitions(layout)),
+    )
+
+
+def back_up_configuration(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]:
+    """Return the steps that save these hosts' configuration."""
+    return tuple(
+        BackupConfiguration(
+            id=f"backup.configuration.{found.name}",
+            title=f"Back up the configuration of {found.name}",
+            host=found.name,
+            deadline=600,
+            estimate=4,
+            directory=f"{layout.directory}/configuration",
+        )
+        for found in hosts
     )
 
 
@@ -82,16 +91,18 @@ def prepare(layout: Layout) -> Stage:
         name="prepare",
         title="Prepare while everything runs",
         steps=(
-            *_downloads(layout),
-            *_versions(layout),
+            *download(layout, layout.prepared),
+            *keep(layout, layout.prepared),
             *_service_role(layout),
             *_collations(layout),
-            *_workarounds(layout),
+            *place_workarounds(layout, layout.prepared),
+            *note_allocations(layout),
         ),
     )
 
 
-def _downloads(layout: Layout) -> tuple[Step, ...]:
+def download(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]:
+    """Return the steps that fetch the packages that these hosts will need, but those installed anew."""
     return tuple(
         DownloadPackages(
             id=f"prepare.download.{host.name}",
@@ -105,28 +116,25 @@ def _downloads(layout: Layout) -> tuple[Step, ...]:
             old_suite=layout.suites.old,
             new_suite=layout.suites.new,
         )
-        for host in (*layout.controls, *layout.computes)
+        for host in hosts
+        if not layout.installs_anew(host)
     )
 
 
-def _versions(layout: Layout) -> tuple[Step, ...]:
-    """Keep the packages that are installed now, where the hosts' operating system stays."""
+def keep(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]:
+    """Return the steps that keep the packages that are installed now, where the operating system stays."""
+    title = "Keep the packages that {} has now, to come back to"
     return tuple(
-        KeepVersions(
-            id=f"prepare.versions.{host.name}",
-            title=f"Keep the packages that {host.name} has now, to come back to",
-            host=host.name,
-            needs=(f"prepare.download.{host.name}",),
-            deadline=3600,
-            estimate=30,
-            transient=True,
-            add=layout.new_packages(host),
-            directory=f"{layout.directory}/apt",
-            old_suite=layout.suites.old,
-            new_suite=layout.suites.new,
+        chain.from_iterable(
+            keep_versions(
+                layout,
+                host,
+                step=f"prepare.versions.{host.name}",
+                title=title.format(host.name),
+                needs=(f"prepare.download.{host.name}",),
+            )
+            for host in hosts
         )
-        for host in (*layout.controls, *layout.computes)
-        if layout.keeps_versions(host)
     )
 
 
@@ -204,7 +212,9 @@ def workaround_hosts(layout: Layout) -> tuple[Host, ...]:
     )
 
 
-def _workarounds(layout: Layout) -> tuple[Step, ...]:
+def place_workarounds(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]:
+    """Return the steps that place the drop-in on those of these hosts that carry it."""
+    names = {host.name for host in hosts}
     return tuple(
         PlaceFile(
             id=f"prepare.ffu-workaround.{host.name}",
@@ -218,4 +228,5 @@ def _workarounds(layout: Layout) -> tuple[Step, ...]:
             mode="0640",
         )
         for host in workaround_hosts(layout)
+        if host.name in names
     )

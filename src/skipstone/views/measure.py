@@ -1,4 +1,4 @@
-"""Seconds as people say them."""
+"""Seconds and bytes as people say them."""
 
 
 def duration(seconds: float) -> str:
@@ -12,3 +12,8 @@ def duration(seconds: float) -> str:
     if minutes:
         return f"{minutes} min {rest:02} s" if rest else f"{minutes} min"
     return f"{rest} s"
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MiB."""
+    return f"{size / 2**20:.0f} MiB"

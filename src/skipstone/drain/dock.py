@@ -1,0 +1,97 @@
+"""Who may set out now, and whereto: the limits on moves at the same time, and the room that they take."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+
+from skipstone.drain.model import Compute, Instance
+from skipstone.drain.places import Places
+from skipstone.drain.targets import Books, Cargo, Need, Rules, choose
+
+AGAIN = 2.0
+"""Seconds after which other processes' places are looked at again: nobody tells when one is given back."""
+
+
+class NoTarget(Exception):  # noqa: N818 - reads as what happened
+    """No host can take an instance; ``why`` has the reason of each."""
+
+    def __init__(self, why: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{host}: {reason}" for host, reason in sorted(why.items())))
+
+
+@dataclass(frozen=True)
+class Berth:
+    """A place that was taken for one move."""
+
+    instance: Instance
+    need: Need
+    source: str
+    target: str
+    places: ExitStack = field(default_factory=ExitStack, compare=False)
+
+
+class Dock:
+    """Gives out targets to moves; one for each drain, for all of its tasks in one event loop.
+
+    ``places`` are those that it shares with other drains: the limits hold for all of them together.
+    """
+
+    def __init__(
+        self, computes: tuple[Compute, ...], rules: Rules, places: Places, books: Books | None = None
+    ) -> None:
+        self._computes = computes
+        self._rules = rules
+        self._places = places
+        self._books = books or Books()
+        self._changed = asyncio.Condition()
+
+    async def take(self, cargo: Cargo, waits: Callable[[str], None]) -> Berth:
+        """Wait for a free place, and take it; raise NoTarget where no host could ever give one.
+
+        A host that is avoided is taken only where no other could, not where the others are busy. ``waits`` is
+        told for what.
+        """
+        async with self._changed:
+            while True:
+                fit, why = choose(cargo, self._computes, self._books, self._rules)
+                if not fit:
+                    raise NoTarget(why)
+                preferred = [one for one in fit if one.host not in self._rules.avoided] or list(fit)
+                for target in preferred:
+                    if places := self._places.take(self._limits(cargo.source.host, target.host)):
+                        return self._taken(cargo.instance, cargo.need, cargo.source.host, target.host, places)
+                waits(self._busy(cargo.source.host, [target.host for target in preferred]))
+                await self._news()
+
+    def resume(self, instance: Instance, need: Need, source: str, target: str) -> Berth:
+        """Take the place of a move that is under way already, whatever the limits say."""
+        places = self._places.take(self._limits(source, target)) or ExitStack()
+        return self._taken(instance, need, source, target, places)
+
+    async def leave(self, berth: Berth, *, arrived: bool) -> None:
+        """Give a place up: the move is over, and the instance is there or is not."""
+        async with self._changed:
+            berth.places.close()
+            if arrived:
+                self._books.arrived(berth.target)
+            else:
+                self._books.give_back(berth.instance, berth.need, berth.target)
+            self._changed.notify_all()
+
+    async def _news(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN):
+                await self._changed.wait()
+
+    def _limits(self, source: str, target: str) -> Mapping[str, int]:
+        rules = self._rules
+        return {"all": rules.at_once, f"from {source}": rules.per_source, f"to {target}": rules.per_target}
+
+    def _busy(self, source: str, targets: list[str]) -> str:
+        taken = {name: limit for target in targets for name, limit in self._limits(source, target).items()}
+        return "as many migrations as may be are on their way: " + ", ".join(self._places.taken(taken))
+
+    def _taken(self, instance: Instance, need: Need, source: str, target: str, places: ExitStack) -> Berth:
+        self._books.take(instance, need, target)
+        return Berth(instance, need, source, target, places)

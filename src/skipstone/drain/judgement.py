@@ -1,0 +1,243 @@
+"""What to believe of an attempt to move an instance, and what to do next; pure.
+
+The rules that everything else serves:
+
+* an instance is moved only where libvirt has it at the target and nowhere else, nova's record says the same,
+  and placement and neutron have nothing left of the move;
+* another attempt begins only after the last one is known to be over, with the guest at its source alone, and
+  counted there alone: what is left of a failed one would be taken along by the next;
+* what cannot be asked is not known, and nothing is concluded from it;
+* a guest on both hosts or on neither is shown to a person, and not touched.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from skipstone.drain.model import Instance, Kind, Migration
+from skipstone.drain.pace import Patience
+from skipstone.drain.truth import Answer, Sighting
+
+
+class Next(StrEnum):
+    """What to do about an attempt."""
+
+    WAIT = "wait"
+    FOLLOW = "follow"
+    LOOK = "look"
+    CONFIRM = "confirm"
+    MEND = "mend"
+    TIDY = "tidy"
+    MOVED = "moved"
+    BACK = "back"
+    GONE = "gone"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do next, and why."""
+
+    next: Next
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt: the request to move an instance from ``source`` to ``target``.
+
+    ``after`` is the highest id of the instance's migrations before the request: a later one is this
+    attempt's. ``asked`` is when (seconds since the epoch); ``refused`` is nova's word where it said no,
+    and ``accepted`` is false while its answer is not known.
+    """
+
+    instance: str
+    number: int
+    kind: Kind
+    source: str
+    target: str
+    after: int
+    asked: float
+    accepted: bool = False
+    refused: str = ""
+    homeward: bool = False
+
+
+@dataclass(frozen=True)
+class Records:
+    """What nova says now: the server (None: there is no such), and this attempt's migration if it has one."""
+
+    server: Instance | None
+    migration: Migration | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the hosts say, and what placement and neutron have that does not fit where nova says it is.
+
+    ``paperwork`` is None where one of them did not answer.
+    """
+
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    paperwork: tuple[str, ...] | None = None
+
+    def sightings(self, uuid: str) -> dict[str, Sighting]:
+        """Return how each host has a guest."""
+        return {host: answer.sighting(uuid) for host, answer in self.answers.items()}
+
+
+@dataclass(frozen=True)
+class Since:
+    """For how many seconds a migration has been over, and how long what does not fit may last."""
+
+    seconds: float
+    patience: Patience
+
+    def unsettled(self, reason: str) -> Verdict:
+        """Wait for nova, placement and neutron to tidy up; STOP in the end."""
+        return Verdict(Next.STOP if self.seconds > self.patience.settle else Next.WAIT, reason)
+
+    def silent(self, reason: str) -> Verdict:
+        """Wait for who does not answer; STOP in the end."""
+        return Verdict(Next.STOP if self.seconds > self.patience.api else Next.WAIT, reason)
+
+
+FAILED = frozenset({"error", "failed"})
+"""Statuses of a migration that nova has given up: it takes nothing away any more, wherever the guest is."""
+
+
+def by_records(attempt: Attempt, records: Records, since: float, patience: Patience) -> Verdict:
+    """Judge by nova's records alone, ``since`` seconds after the request: LOOK where the hosts must be asked.
+
+    Never MOVED, BACK or GONE but where nova cannot have begun anything.
+    """
+    server, migration = records.server, records.migration
+    if server is None:
+        return Verdict(Next.LOOK, "nova has no such instance any more")
+    if migration is None:
+        return _not_begun(attempt, server, since, patience)
+    if migration.running:
+        return Verdict(Next.FOLLOW, f"migration {migration.id} is {migration.status}")
+    if server.status == "VERIFY_RESIZE" and not server.task and attempt.kind is Kind.COLD:
+        return Verdict(Next.LOOK, "it waits for the confirmation of its move")
+    given_up = server.status == "ERROR" and migration.status in FAILED
+    if server.task and not given_up:
+        return Verdict(Next.WAIT, f"nova is still at work on it: {server.task}")
+    return Verdict(Next.LOOK, f"migration {migration.id} is {migration.status}")
+
+
+def _not_begun(attempt: Attempt, server: Instance, since: float, patience: Patience) -> Verdict:
+    """Judge an attempt of which nova has no migration: refused, on its way, or never asked for."""
+    if attempt.refused:
+        return Verdict(Next.BACK, f"nova refused: {attempt.refused}")
+    if server.task or since < patience.appear:
+        return Verdict(Next.WAIT, "nova has not begun yet")
+    if server.host != attempt.source:
+        return Verdict(Next.STOP, f"nova has no migration of it, but says it is on {server.host}")
+    return Verdict(Next.BACK, "nova has no trace of the request: it never arrived")
+
+
+def by_evidence(attempt: Attempt, records: Records, evidence: Evidence, since: Since) -> Verdict:
+    """Judge a migration that is over by what the hosts say."""
+    seen = evidence.sightings(attempt.instance)
+    if silence := _silence(attempt, evidence, seen):
+        return since.silent(silence)
+    places = tuple(host for host, sighting in seen.items() if sighting is not Sighting.ABSENT)
+    server = records.server
+    if server is None:
+        return _deleted(places, seen, since)
+    if _confirming(server, attempt, seen):
+        return Verdict(Next.CONFIRM, "it has moved, and waits for the confirmation")
+    if len(places) != 1:
+        count = "on more than one host" if places else "on neither host"
+        return since.unsettled(f"the guest is {count}: {_told(seen)}")
+    return _in_one_place(places[0], attempt, records, evidence, since)
+
+
+def _deleted(places: tuple[str, ...], seen: Mapping[str, Sighting], since: Since) -> Verdict:
+    if places:
+        return since.unsettled(f"nova has deleted it, but {_told(seen)}")
+    return Verdict(Next.GONE, "its owner has deleted it")
+
+
+def _in_one_place(
+    place: str, attempt: Attempt, records: Records, evidence: Evidence, since: Since
+) -> Verdict:
+    """Judge a guest that exactly one host has."""
+    sighting, server = evidence.sightings(attempt.instance)[place], records.server
+    assert server is not None  # noqa: S101 - for the type checker: such a one is judged before
+    if server.host != place:
+        return since.unsettled(f"the guest is on {place}, nova says on {server.host}")
+    if server.status == "ERROR":
+        return _in_error(place, sighting, since)
+    failed = records.migration is not None and records.migration.status in FAILED
+    if place == attempt.source:
+        back = Verdict(Next.BACK, f"the guest is {sighting} on {place}, where it was")
+        return _settled(back, evidence.paperwork, since, failed=failed)
+    if place != attempt.target:
+        return since.unsettled(f"the guest is on {place}, not on {attempt.target}")
+    if sighting is not _EXPECTED.get(server.status):
+        return since.unsettled(f"nova says {server.status}, but the guest is {sighting} on {place}")
+    moved = Verdict(Next.MOVED, f"{sighting} on {place}, absent elsewhere")
+    return _settled(moved, evidence.paperwork, since, failed=failed)
+
+
+def _silence(attempt: Attempt, evidence: Evidence, seen: Mapping[str, Sighting]) -> str:
+    """Return which hosts have not said what they have, or nothing."""
+    ends = dict.fromkeys((attempt.source, attempt.target, *seen))
+    unknown = [host for host in ends if seen.get(host, Sighting.UNKNOWN) is Sighting.UNKNOWN]
+    if not unknown:
+        return ""
+    said = (evidence.answers[host].evidence if host in evidence.answers else "not asked" for host in unknown)
+    why = "; ".join(f"{host}: {words}" for host, words in zip(unknown, said, strict=True))
+    return f"libvirt does not say whether it has the guest ({why})"
+
+
+def _confirming(server: Instance, attempt: Attempt, seen: Mapping[str, Sighting]) -> bool:
+    """Say whether a cold migration waits for its confirmation, with the guest at the target alone running.
+
+    Its source keeps the disk, and the definition of a guest that does not run.
+    """
+    return (
+        attempt.kind is Kind.COLD
+        and server.status == "VERIFY_RESIZE"
+        and server.host == attempt.target
+        and seen[attempt.target] is not Sighting.ABSENT
+        and seen[attempt.source] in {Sighting.ABSENT, Sighting.PRESENT}
+        and all(
+            sighting is Sighting.ABSENT
+            for host, sighting in seen.items()
+            if host not in {attempt.source, attempt.target}
+        )
+    )
+
+
+_EXPECTED = {
+    "ACTIVE": Sighting.RUNNING,
+    "PAUSED": Sighting.PAUSED,
+    "SHUTOFF": Sighting.PRESENT,
+}
+
+
+def _in_error(place: str, sighting: Sighting, since: Since) -> Verdict:
+    """Judge a guest of which nova says ERROR, on the one host that has it, which nova names too.
+
+    Only one that runs is mended: nova's word for that is ``active``, and for a paused one it would be wrong.
+    """
+    if sighting is Sighting.RUNNING:
+        return Verdict(Next.MEND, f"nova says ERROR, but the guest runs on {place} and nowhere else")
+    return since.unsettled(f"nova says ERROR, and the guest is {sighting} on {place}")
+
+
+def _settled(verdict: Verdict, paperwork: tuple[str, ...] | None, since: Since, *, failed: bool) -> Verdict:
+    """Return a verdict where placement and neutron fit it; after one that ``failed`` nobody tidies up."""
+    if paperwork is None:
+        return since.silent("placement or neutron do not answer")
+    if paperwork:
+        waiting = since.unsettled("; ".join(paperwork))
+        return Verdict(Next.TIDY, waiting.reason) if failed and waiting.next is Next.STOP else waiting
+    return verdict
+
+
+def _told(seen: Mapping[str, Sighting]) -> str:
+    return ", ".join(f"{host}: {sighting}" for host, sighting in sorted(seen.items()))

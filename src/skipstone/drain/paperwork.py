@@ -1,0 +1,160 @@
+"""What placement and neutron have of an instance, and what of it does not fit where it is now."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from skipstone.cloud.api import Json
+from skipstone.drain.model import Compute, Instance
+from skipstone.drain.targets import Need
+from skipstone.drain.wire import Wire
+
+PLACEMENT = ("placement",)
+NETWORK = ("network",)
+_HEADERS = {"OpenStack-API-Version": "placement 1.36"}
+"""Ussuri's newest: every release that a drain is made in has it."""
+
+_LIVELY = {"ACTIVE", "PAUSED"}
+
+
+class Placement:
+    """Placement's API; every method raises ApiSilent where no usable answer came."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def with_room(self, compute: Compute) -> Compute:
+        """Return a compute host with its provider and what is free there; as it is where there is none."""
+        if not compute.node:
+            return compute
+        found = self._ask(f"/resource_providers?name={quote(compute.node)}").get("resource_providers", [])
+        if len(found) != 1:
+            return compute
+        provider = found[0]["uuid"]
+        inventories = self._ask(f"/resource_providers/{provider}/inventories").get("inventories", {})
+        usages = self._ask(f"/resource_providers/{provider}/usages").get("usages", {})
+        room = {name: _capacity(one) - int(usages.get(name, 0)) for name, one in inventories.items()}
+        return replace(compute, provider=provider, room=room)
+
+    def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
+        """Return what a consumer (an instance, a migration) holds: provider -> resource class -> amount."""
+        found = self._ask(f"/allocations/{consumer}").get("allocations", {})
+        return {provider: dict(item["resources"]) for provider, item in found.items()}
+
+    def consumers(self, provider: str) -> frozenset[str]:
+        """Return who holds anything of a provider or of what is part of it: instances, migrations."""
+        held = (self._ask(f"/resource_providers/{one}/allocations") for one in sorted(self.tree(provider)))
+        return frozenset(consumer for one in held for consumer in one.get("allocations", {}))
+
+    def tree(self, provider: str) -> frozenset[str]:
+        """Return a provider with all that are part of it."""
+        found = self._ask(f"/resource_providers?in_tree={provider}").get("resource_providers", [])
+        return frozenset(item["uuid"] for item in found)
+
+    def faults(self, uuid: str, target: Compute, expected: Need, migration: str) -> tuple[str, ...]:
+        """Return what does not fit an instance that is on ``target`` and nowhere else."""
+        held = self.allocations(uuid)
+        faults = []
+        if elsewhere := sorted(set(held) - self.tree(target.provider)):
+            faults.append(f"placement still counts it on provider {', '.join(elsewhere)}")
+        total = summed(held)
+        if total != Counter(expected):
+            faults.append(f"placement counts {_told(total)}, not {_told(expected)}")
+        if migration and self.allocations(migration):
+            faults.append(f"placement still has resources held for the migration {migration}")
+        return tuple(faults)
+
+    def settle(self, uuid: str, here: Compute, migration: str) -> str:
+        """Let an instance hold what it has where it is, and its migration, which is over, nothing.
+
+        One that nova has given up may hold what the instance had where it still is, and the instance what it
+        was to have elsewhere (seen in Zed, where libvirtd died at the source). Nothing is changed where
+        neither holds anything there. Return placement's word where it refuses.
+        """
+        tree = self.tree(here.provider)
+        own, moving = (self._ask(f"/allocations/{consumer}") for consumer in (uuid, migration))
+        mine, its = _within(tree, own), _within(tree, moving)
+        wanted = mine if mine and mine == _held(own) else its or mine
+        if not wanted:
+            return "neither the instance nor its migration holds anything there"
+        body = {uuid: _claim(own if _held(own) else {**moving, "consumer_generation": None}, wanted)}
+        if _held(moving):
+            body[migration] = _claim(moving, {})
+        return self._wire.send("POST", PLACEMENT, "/allocations", body=body, headers=_HEADERS).refused
+
+    def _ask(self, path: str) -> Json:
+        return self._wire.ask(PLACEMENT, path, _HEADERS) or {}
+
+
+def _held(consumer: Json) -> dict[str, Json]:
+    """Return what a consumer holds, as placement is told it."""
+    found = consumer.get("allocations", {})
+    return {provider: {"resources": one["resources"]} for provider, one in found.items()}
+
+
+def _within(tree: frozenset[str], consumer: Json) -> dict[str, Json]:
+    return {provider: one for provider, one in _held(consumer).items() if provider in tree}
+
+
+def _claim(consumer: Json, allocations: Mapping[str, Json]) -> Json:
+    """Return what a consumer shall hold; placement refuses it where that has changed meanwhile."""
+    same = ("project_id", "user_id", "consumer_generation")
+    return {"allocations": allocations, **{name: consumer[name] for name in same}}
+
+
+def summed(held: Mapping[str, Mapping[str, int]]) -> Counter[str]:
+    """Return what a consumer holds by resource class, whoever provides it."""
+    total: Counter[str] = Counter()
+    for resources in held.values():
+        total.update(resources)
+    return total
+
+
+def _capacity(inventory: Json) -> int:
+    return int((inventory["total"] - inventory.get("reserved", 0)) * inventory.get("allocation_ratio", 1))
+
+
+def _told(resources: Mapping[str, int]) -> str:
+    return " ".join(f"{name}={amount}" for name, amount in sorted(resources.items())) or "nothing"
+
+
+class Neutron:
+    """Neutron's API; every method raises ApiSilent where no usable answer came."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def nics(self, host: str) -> dict[str, tuple[str, ...]]:
+        """Return the ``vnic_type`` of every port that is bound to a host, by instance."""
+        found: dict[str, tuple[str, ...]] = {}
+        for port in self._wire.pages(NETWORK, f"/ports?binding:host_id={quote(host)}", "ports"):
+            device = port.get("device_id", "")
+            found[device] = (*found.get(device, ()), port.get("binding:vnic_type") or "normal")
+        return found
+
+    def faults(self, instance: Instance, host: str) -> tuple[str, ...]:
+        """Return which of an instance's ports are not bound to ``host`` alone, or not active there."""
+        ports = self._wire.pages(NETWORK, f"/ports?device_id={instance.id}", "ports")
+        return tuple(fault for port in ports for fault in self._of_port(port, instance, host))
+
+    def unbind(self, instance: str, host: str) -> None:
+        """Remove the inactive bindings of an instance's ports to any host but ``host``."""
+        for port in self._wire.pages(NETWORK, f"/ports?device_id={instance}", "ports"):
+            path = f"/ports/{port['id']}/bindings"
+            for binding in (self._wire.ask(NETWORK, path) or {}).get("bindings", []):
+                if binding["host"] != host and binding["status"] == "INACTIVE":
+                    self._wire.send("DELETE", NETWORK, f"{path}/{binding['host']}")
+
+    def _of_port(self, port: Json, instance: Instance, host: str) -> list[str]:
+        faults = []
+        if port.get("binding:host_id") != host:
+            faults.append(f"port {port['id']} is bound to {port.get('binding:host_id') or 'no host'}")
+        down = port.get("status") != "ACTIVE" and port.get("admin_state_up", True)
+        if down and instance.status in _LIVELY:
+            faults.append(f"port {port['id']} is {port.get('status')} in neutron")
+        bindings = (self._wire.ask(NETWORK, f"/ports/{port['id']}/bindings") or {}).get("bindings", [])
+        others = sorted(one["host"] for one in bindings if one.get("host") != host)
+        if others:
+            faults.append(f"port {port['id']} has another binding left, to {', '.join(others)}")
+        return faults

@@ -1,0 +1,60 @@
+"""Places that all drains of this machine share: a file for each, held by a lock for as long as a move takes.
+
+The drains of one wave are processes of their own; each knows only its own moves, and together they would send
+more to one host, or over one network, than it is to carry. The kernel gives a dead process's places back.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class Places:
+    """A directory of places: so many for each name as its limit says."""
+
+    directory: Path
+    _all: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    def take(self, limits: Mapping[str, int]) -> ExitStack | None:
+        """Take one place of each name, or none at all; closing what is returned gives them back."""
+        with ExitStack() as held:
+            if all(self._one(held, name, limit) for name, limit in limits.items()):
+                return self._all.enter_context(held.pop_all())
+        return None
+
+    def taken(self, limits: Mapping[str, int]) -> tuple[str, ...]:
+        """Return the names of which every place is taken now."""
+        return tuple(name for name, limit in limits.items() if not self._is_free(name, limit))
+
+    def _is_free(self, name: str, limit: int) -> bool:
+        with ExitStack() as held:
+            return self._one(held, name, limit)
+
+    def _one(self, held: ExitStack, name: str, limit: int) -> bool:
+        files = (self.directory / f"{quote(name, safe='')}.{number}" for number in range(limit))
+        return any(_lock(held, path) for path in files)
+
+
+def _lock(held: ExitStack, path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    held.callback(os.close, descriptor)
+    return True
+
+
+@contextmanager
+def open_places(directory: Path) -> Iterator[Places]:
+    """Yield the places of a directory; what is still held at the end is given back."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places = Places(directory)
+    with places._all:  # noqa: SLF001 - of this module
+        yield places

@@ -1,0 +1,168 @@
+"""Where an instance may go, and which of these hosts it goes to; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from skipstone.drain.model import Compute, Instance
+
+Need = Mapping[str, int]
+"""Resource class -> amount, as placement counts it."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the operator says of targets.
+
+    ``known`` hosts are those of the inventory: only there can libvirt be asked. ``excluded`` ones are never
+    taken. ``avoided`` are taken only where no other can be: hosts that are to
+    be drained themselves. ``only``, where given, are the only ones.
+    """
+
+    known: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+    avoided: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    per_target: int = 1
+    per_source: int = 2
+    at_once: int = 4
+
+
+@dataclass
+class Books:
+    """What this drain has on its way: moves by target, and what they take there that was counted free.
+
+    ``held`` has the hosts on which members of a server group are, by instance.
+    """
+
+    moving: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, dict[str, int]] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    def take(self, instance: Instance, need: Need, host: str) -> None:
+        """Write down that an instance goes to a host."""
+        self.moving[host] = self.moving.get(host, 0) + 1
+        books = self.taken.setdefault(host, {})
+        for name, amount in need.items():
+            books[name] = books.get(name, 0) + amount
+        self.held[instance.id] = host
+
+    def arrived(self, host: str) -> None:
+        """Write down that a move to a host is over; what it takes there stays taken."""
+        self.moving[host] = max(0, self.moving.get(host, 0) - 1)
+
+    def give_back(self, instance: Instance, need: Need, host: str) -> None:
+        """Write down that a move to a host has come to nothing."""
+        self.arrived(host)
+        books = self.taken.setdefault(host, {})
+        for name, amount in need.items():
+            books[name] = books.get(name, 0) - amount
+        if instance.host:
+            self.held[instance.id] = instance.host
+
+
+def need_of(instance: Instance, allocated: Need) -> Need:
+    """Return what an instance needs at a target: what it holds now, else what its flavor says."""
+    if allocated:
+        return dict(allocated)
+    return flavor_need(instance)
+
+
+def flavor_need(instance: Instance) -> Need:
+    """Return what the flavor says, in placement's words, without what is nought."""
+    flavor = instance.flavor
+    pinned = flavor.extra.get("hw:cpu_policy") == "dedicated"
+    need = {
+        "PCPU" if pinned else "VCPU": flavor.vcpus,
+        "MEMORY_MB": flavor.ram,
+        "DISK_GB": flavor.disk,
+    }
+    for key, value in flavor.extra.items():
+        if key.startswith("resources:") and value.isdigit():
+            need[key.removeprefix("resources:")] = int(value)
+    return {name: amount for name, amount in need.items() if amount}
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """An instance that is to be moved, what it needs, where it is, and which targets were tried."""
+
+    instance: Instance
+    need: Need
+    source: Compute
+    tried: frozenset[str] = frozenset()
+
+
+def unfit(cargo: Cargo, target: Compute, books: Books, rules: Rules) -> str:
+    """Return why a host cannot take an instance, or nothing.
+
+    What nova decides itself (processor, NUMA, aggregates, its own filters) is left to it: it checks a host
+    that is named before anything is moved.
+    """
+    instance = cargo.instance
+    if target.host in cargo.tried:
+        return "it was tried"
+    if said := _ineligible(instance, cargo.source, target, rules):
+        return said
+    if instance.group and instance.group.policy == "anti-affinity":
+        others = [m for m in instance.group.members - {instance.id} if books.held.get(m) == target.host]
+        if others:
+            return f"its server group (anti-affinity) has {others[0]} there"
+    return _short(cargo.need, target, books)
+
+
+def _ineligible(instance: Instance, source: Compute, target: Compute, rules: Rules) -> str:
+    """Return the first reason against a host that is not about room."""
+    zone = instance.zone or source.zone
+    other_arch = bool(target.arch and source.arch and target.arch != source.arch)
+    against = (
+        (target.host == source.host, "it is there"),
+        (target.host in rules.excluded or bool(rules.only and target.host not in rules.only), "excluded"),
+        (target.host not in rules.known, "not in the inventory, so its libvirt cannot be asked"),
+        (not target.up, "nova-compute is down there"),
+        (not target.enabled, f"disabled: {target.reason or 'no reason given'}"),
+        (target.type != source.type or other_arch, f"another hypervisor: {target.type} {target.arch}"),
+        (
+            source.version > target.version,
+            f"its hypervisor is older ({target.version} < {source.version}): nova migrates to none such",
+        ),
+        (bool(zone) and target.zone != zone, f"in another availability zone: {target.zone}"),
+    )
+    return next((reason for holds, reason in against if holds), "")
+
+
+def _short(need: Need, target: Compute, books: Books) -> str:
+    """Return which resource a host has too little of, or nothing."""
+    if target.room is None:
+        return "placement does not say what is free there"
+    taken = books.taken.get(target.host, {})
+    for name, amount in need.items():
+        free = target.room.get(name, 0) - taken.get(name, 0)
+        if amount > free:
+            return f"no room: {name} {amount} needed, {max(free, 0)} free"
+    return ""
+
+
+def choose(
+    cargo: Cargo, computes: tuple[Compute, ...], books: Books, rules: Rules
+) -> tuple[tuple[Compute, ...], dict[str, str]]:
+    """Return the hosts that can take an instance, the best first, and why each other one cannot.
+
+    The best is one that is not avoided, that has the newest hypervisor (it was upgraded before: from there an
+    instance need not move again), then the fewest moves of this drain on their way to it, then the most
+    memory left. Whether it has a place for one more move now is the caller's question.
+    """
+    why: dict[str, str] = {}
+    fit: list[Compute] = []
+    for target in computes:
+        if said := unfit(cargo, target, books, rules):
+            why[target.host] = said
+        else:
+            fit.append(target)
+    fit.sort(key=lambda target: _rank(target, books, rules))
+    return tuple(fit), why
+
+
+def _rank(target: Compute, books: Books, rules: Rules) -> tuple[bool, int, int, int, str]:
+    room = (target.room or {}).get("MEMORY_MB", 0) - books.taken.get(target.host, {}).get("MEMORY_MB", 0)
+    moving = books.moving.get(target.host, 0)
+    return (target.host in rules.avoided, -target.version, moving, -room, target.host)

@@ -1,0 +1,1 @@
+"""What runs in a guest, alone: no module of Skipstone's is there."""

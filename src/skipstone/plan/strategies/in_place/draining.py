@@ -1,0 +1,94 @@
+"""The steps that empty a compute before its upgrade and open it after, where its method is to be drained."""
+
+from skipstone.cloud.model import Host
+from skipstone.errors import InputError
+from skipstone.plan.strategies.in_place.layout import Layout
+from skipstone.plan.strategies.in_place.method import Choice, Computes, Method
+from skipstone.steps.drain import DrainHost, ReturnInstances
+from skipstone.steps.step import Reversibility, Step
+
+SECONDS = 60
+"""Guessed for one instance: memory, handshakes and verification, two of them at a time."""
+
+PATIENCE = 1800
+"""Seconds of the deadline for each instance; a drain that is ended there goes on with the next attempt."""
+
+
+def drain_first(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the step that empties a host before anything else is done there, if that is its method."""
+    choice = layout.choice(host)
+    if choice.method is Method.STAY:
+        return ()
+    if len(layout.computes) == 1:
+        raise InputError(
+            f"{host.name} is the only compute: its instances cannot be moved anywhere",
+            where=host.name,
+            remedy="plan with --computes stay: they run on while it is upgraded",
+        )
+    count = layout.instances(host)
+    first = next(name for wave in layout.waves for name in wave.hosts)
+    return (
+        DrainHost(
+            id=f"computes.{host.name}.drain",
+            title=f"Move the instances of {host.name} to other computes{_why_they_move(layout, choice)}",
+            needs=needs,
+            deadline=3600 + count * PATIENCE,
+            estimate=15 + count * SECONDS // 2,
+            reversibility=_way_back(layout, first=host.name == first),
+            compute=host.name,
+            plan=layout.id,
+            on_stuck=layout.handling.on_stuck,
+            migrations=layout.handling.migrations,
+            per_target=layout.handling.per_target,
+            empty=choice.method is Method.REINSTALL,
+            reasons=choice.reasons,
+        ),
+    )
+
+
+def open_again(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the step that lets a drained host take instances again, or that brings its own back."""
+    if layout.choice(host).method is Method.STAY:
+        return ()
+    returning = layout.handling.returning
+    count = layout.instances(host) if returning else 0
+    what = (
+        f"Bring the instances of {host.name} back" if returning else f"Let {host.name} take instances again"
+    )
+    return (
+        ReturnInstances(
+            id=f"computes.{host.name}.return",
+            title=what,
+            needs=needs,
+            deadline=900 + count * PATIENCE,
+            estimate=10 + count * SECONDS,
+            reversibility=_way_back(layout, first=not returning),
+            compute=host.name,
+            plan=layout.id,
+            moving=returning,
+            migrations=layout.handling.migrations,
+            per_target=layout.handling.per_target,
+        ),
+    )
+
+
+def why_they_stay(layout: Layout, host: Host) -> str:
+    """Return, as the end of a title, why a host is not drained where that was for Skipstone to decide."""
+    choice = layout.choice(host)
+    if layout.handling.computes is not Computes.AUTO or choice.method is Method.DRAIN:
+        return ""
+    return f"; they stay: {choice.reasons[0]}"
+
+
+def _why_they_move(layout: Layout, choice: Choice) -> str:
+    return f": {choice.reasons[0]}" if layout.handling.computes is Computes.AUTO else ""
+
+
+def _way_back(layout: Layout, *, first: bool) -> Reversibility:
+    """Say whether the step can be undone: nova moves nothing back from a newer hypervisor to an older one.
+
+    The ``first`` host is drained to hosts that are as old as itself. Later ones go to those upgraded before.
+    """
+    if first or layout.source.debian == layout.target.debian:
+        return Reversibility.EXACT
+    return Reversibility.NONE

@@ -1,0 +1,1 @@
+"""Configuration judged by a release's own code, out of its toolchain."""

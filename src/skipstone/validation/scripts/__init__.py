@@ -1,0 +1,1 @@
+"""What runs in a release's own Python."""

@@ -1,0 +1,60 @@
+"""A real compute is emptied by real live migrations, killed in the middle of them, and filled again."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.labcloud import LabCloud
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+RUNNING = "virsh --connect qemu:///system list --uuid --state-running"
+
+
+def running(lab: LabCloud, host: str) -> set[str]:
+    return set(lab.on(host, RUNNING).split())
+
+
+def lines(record: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+
+
+def killed_at_first_answer(lab: LabCloud, record: Path) -> None:
+    """Drain, and kill -9 as soon as nova has taken the first request."""
+    with lab.started("drain", "cmp1", "-i", lab.inventory, "--record", record) as process:
+        limit = time.monotonic() + 300
+        while not any(line["event"] == "answer" for line in lines(record)):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < limit, "nothing was asked of nova"
+            time.sleep(0.2)
+        process.kill()
+
+
+def test_a_host_is_drained_across_a_kill_and_filled_again(lab: LabCloud, tmp_path: Path) -> None:
+    record = tmp_path / "cmp1.jsonl"
+    before, boots = {host: running(lab, host) for host in ("cmp1", "cmp2")}, lab.boot_ids()
+    assert before["cmp1"], "there is something to move"
+
+    killed_at_first_answer(lab, record)
+    lab.skipstone("drain", "cmp1", "-i", lab.inventory, "--record", record)
+    assert running(lab, "cmp1") == set()
+    assert running(lab, "cmp2") == before["cmp1"] | before["cmp2"]
+    asked = [line["instance"] for line in lines(record) if line["event"] == "intent"]
+    assert sorted(map(str, asked)) == sorted(before["cmp1"]), "each instance was asked for once"
+    assert lab.boot_ids() == boots
+    lab.skipstone("drain", "cmp1", "-i", lab.inventory, "--record", record, "--check")
+
+    done = lab.skipstone("return", "cmp1", "-i", lab.inventory, "--record", record, "--json")
+    assert {one["phase"] for one in json.loads(done.stdout)["instances"]} == {"moved"}
+    assert {host: running(lab, host) for host in ("cmp1", "cmp2")} == before
+    assert lab.boot_ids() == boots
+    service = lab.openstack("compute", "service", "list", "--host", "cmp1", "-f", "value", "-c", "Status")
+    assert service == "enabled"
+
+
+def test_a_host_that_nobody_has_drained_is_not_called_drained(lab: LabCloud, tmp_path: Path) -> None:
+    record = tmp_path / "cmp1.jsonl"
+    done = lab.skipstone("drain", "cmp1", "-i", lab.inventory, "--record", record, "--check", codes={4})
+    assert "no drain of it has come to its end" in done.stderr
