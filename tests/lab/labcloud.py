@@ -107,6 +107,25 @@ class LabCloud:
             timeout=180,
         ).stdout.strip()
 
+    def add_user(self, name: str, role: str) -> None:
+        """Make a project, and a user of it with one role, all three by their names."""
+        self.openstack("project", "create", name)
+        self.openstack("user", "create", name, "--password", name)
+        self.openstack("role", "create", "--or-show", role)
+        self.openstack("role", "add", role, "--user", name, "--project", name)
+
+    def openstack_as(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the ``openstack`` command as a user of ``add_user``, whatever comes of it."""
+        who = ("--os-username", name, "--os-password", name, "--os-project-name", name)
+        return subprocess.run(
+            ["openstack", *who, *arguments],
+            env=self._environment,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=180,
+        )
+
     def instance_addresses(self) -> list[str]:
         """Return the addresses of running instances that this machine reaches."""
         listed = json.loads(self.openstack("server", "list", "--all-projects", "-f", "json"))

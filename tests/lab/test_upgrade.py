@@ -109,6 +109,8 @@ def upgraded(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> d
     """Upgrade the lab once, from Zed to 2025.1."""
     home = tmp_path_factory.mktemp("upgrade")
     upgrade = Upgrade(fresh_lab, home)
+    fresh_lab.add_user("watcher", "cloud-operator")
+    fresh_lab.add_user("tenant", "member")
     upgrade.prepare()
     said = {"edited": upgrade.refuse_an_edited_plan()}
     pings = PingLog(fresh_lab.instance_addresses(), home)
@@ -206,6 +208,9 @@ def test_the_operators_policy_goes_along(fresh_lab: LabCloud) -> None:
     """The lab's policy.json (``written``) has a rule by an old name; Debian's new package removes it."""
     policy = fresh_lab.on("ctl1", "cat /etc/nova/policy.yaml")
     assert '"os_compute_api:os-hypervisors:list": "role:admin or role:cloud-operator"' in policy
+    assert "cmp1" in fresh_lab.openstack_as("watcher", "hypervisor", "list").stdout
+    refused = fresh_lab.openstack_as("tenant", "hypervisor", "list")
+    assert "os-hypervisors:list to be performed" in refused.stderr, refused.stderr
 
 
 @pytest.mark.usefixtures("upgraded")
