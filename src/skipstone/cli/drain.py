@@ -226,6 +226,8 @@ def _carry_out(host: str, asked: Asked, work: "Work") -> int:
     path = asked.record_file or drains / (asked.plan or inventory.name) / f"{host}.jsonl"
     opened = read_only if asked.check else open_record
     with opened(path, host) as record, open_places(drains / "migrations" / inventory.name) as places:
+        if not asked.check:
+            places.claim(host)
         result = asyncio.run(_work(inventory, record, places, work))
     if result is None:
         click.echo(f"{host}: as it should be")

@@ -1,7 +1,8 @@
 """Places that all drains of this machine share: a file for each, held by a lock for as long as a move takes.
 
 The drains of one wave are processes of their own; each knows only its own moves, and together they would send
-more to one host, or over one network, than it is to carry. The kernel gives a dead process's places back.
+more to one host, or over one network, than it is to carry. A host itself has one place: a drain by hand, whose
+record is another, would work against that of a run. The kernel gives a dead process's places back.
 """
 
 import fcntl
@@ -11,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
+
+from skipstone.errors import RunLocked
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,18 @@ class Places:
             if all(self._one(held, name, limit) for name, limit in limits.items()):
                 return self._all.enter_context(held.pop_all())
         return None
+
+    def claim(self, host: str) -> None:
+        """Be the only process of this machine that empties a host or fills it, whatever its record.
+
+        Raise RunLocked where another one does: each would undo what the other has done.
+        """
+        if self.take({f"{host} itself": 1}) is None:
+            raise RunLocked(
+                f"another process drains {host}, or brings its instances back",
+                where=str(self.directory),
+                remedy="let it end, or interrupt it; then repeat this command, which goes on from there",
+            )
 
     def taken(self, limits: Mapping[str, int]) -> tuple[str, ...]:
         """Return the names of which every place is taken now."""

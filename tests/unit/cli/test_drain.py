@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from skipstone.cli.main import cli
 from skipstone.drain.gear import DrainRefused, DrainStopped
+from skipstone.drain.places import open_places
+from skipstone.errors import RunLocked
 from tests.unit.drain.conftest import QUICK
 from tests.unit.drain.fake_cloud import DrainCloud, FakeHosts
 from tests.unit.impact.fake_cloud import clouds_file, served
@@ -58,6 +60,19 @@ def test_a_host_is_drained_looked_at_and_returned(cloud: DrainCloud, tmp_path: P
     assert cloud.truth(id_) == {"cmp1": "running"}
     assert call("return", "cmp1", "--plan", "p", "--check").return_value == 0
     assert isinstance(call("drain", "cmp1", "--plan", "p", "--check").exception, DrainStopped)
+
+
+def test_a_drain_by_hand_does_not_work_against_the_one_of_a_run(cloud: DrainCloud, tmp_path: Path) -> None:
+    id_ = cloud.add("vm")
+    with open_places(tmp_path / "state/drains/migrations/fake") as of_run:
+        of_run.claim("cmp1")
+        for verb in ("drain", "return"):
+            error = call(verb, "cmp1").exception
+            assert isinstance(error, RunLocked)
+            assert "another process drains cmp1" in str(error)
+        assert isinstance(call("drain", "cmp1", "--check").exception, DrainStopped), "a look waits for nobody"
+        assert cloud.truth(id_) == {"cmp1": "running"}
+    assert call("drain", "cmp1").return_value == 0
 
 
 def test_what_is_left_is_a_warning(cloud: DrainCloud) -> None:
