@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,8 +139,26 @@ class LabCloud:
         """Return the boot-id that each instance serves."""
         found = {}
         for address in self.instance_addresses():
-            with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
-                match = re.search(r"boot=(\S+)", answer.read().decode())
+            match = re.search(r"boot=(\S+)", _served(address))
             assert match, f"{address} serves no boot-id"
             found[address] = match[1]
         return found
+
+
+def _served(address: str) -> str:
+    """Return what an instance serves; for a minute one may be out of reach, as after a migration.
+
+    Once in some fifty migrations it was for ten seconds and more: what is printed is to tell why.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://{address}/", timeout=5) as answer:
+                text: str = answer.read().decode()
+                return text
+        except OSError as error:
+            look = f"ip neigh show {address}; bridge fdb show | grep -v permanent"
+            seen = subprocess.run(["sh", "-c", look], text=True, capture_output=True, check=False).stdout
+            sys.stderr.write(f"{time.ctime()}: {address}: {error}\n{seen}")
+            if time.monotonic() > deadline:
+                raise

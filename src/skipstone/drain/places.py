@@ -1,8 +1,8 @@
 """Places that all drains of this machine share: a file for each, held by a lock for as long as a move takes.
 
 The drains of one wave are processes of their own; each knows only its own moves, and together they would send
-more to one host, or over one network, than it is to carry. A host itself has one place: a drain by hand, whose
-record is another, would work against that of a run. The kernel gives a dead process's places back.
+more to one host, or over one network, than it is to carry. A host itself has one place: a drain by hand,
+whose record is another, would work against that of a run. The kernel gives a dead process's places back.
 """
 
 import fcntl
