@@ -1,9 +1,10 @@
 """A large cloud out of a small recorded one: its compute, many times, with zones, racks and instances."""
 
+from hashlib import sha256
 from pathlib import Path
 
 from skipstone.cloud.cloudfile import load_cloud
-from skipstone.cloud.model import Agent, Aggregate, Cloud, Host, Instance
+from skipstone.cloud.model import Agent, Aggregate, Cloud, ConfigFile, Host, Instance
 
 RECORDED = Path(__file__).resolve().parent.parent / "tests/plans/zed-small/cloud.yaml"
 ZONES, RACK = 5, 40
@@ -48,7 +49,17 @@ def big_cloud(computes: int, instances: int) -> Cloud:
 
 def _host(model: Host, name: str, number: int) -> Host:
     address = f"10.200.{number // 250}.{number % 250 + 1}"
-    return model.model_copy(update={"name": name, "address": address, "zone": f"r{number // RACK:03}"})
+    facts = {"name": name, "address": address, "zone": f"r{number // RACK:03}"}
+    files = tuple(_file(file, model.address, address) for file in model.config_files)
+    return model.model_copy(update={**facts, "config_files": files})
+
+
+def _file(model: ConfigFile, old: str, new: str) -> ConfigFile:
+    """Return a file that has its host's address where the model has its own (``my_ip``), if it has."""
+    if not model.text or old not in model.text:
+        return model
+    text = model.text.replace(old, new)
+    return model.model_copy(update={"text": text, "sha256": sha256(text.encode()).hexdigest()})
 
 
 def _agent(agent: Agent, name: str, zone: str) -> Agent:

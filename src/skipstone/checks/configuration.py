@@ -8,18 +8,29 @@ from typing import NamedTuple
 
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
+from skipstone.cloud.likeness import Likeness, likeness_of
 from skipstone.cloud.masking import MASK
 from skipstone.cloud.model import ConfigFile, Host
-
-Options = Mapping[str, Mapping[str, str]]
-"""Section -> option -> value."""
 
 TRUE = frozenset({"true", "1", "yes", "on"})
 
 
-@lru_cache(maxsize=1024)  # thousands of computes have the same files
-def read_options(text: str) -> Options | None:
-    """Return the options of an oslo.config file, or None where it is not one.
+class Options:
+    """The options of one host's oslo.config file."""
+
+    def __init__(self, values: Mapping[str, Mapping[str, str]], likeness: Likeness) -> None:
+        self._values = values
+        self._likeness = likeness
+
+    def get(self, section: str, option: str) -> str | None:
+        """Return an option's value, or None where it is not set."""
+        value = self._values.get(section, {}).get(option)
+        return None if value is None else self._likeness.told(value)
+
+
+@lru_cache(maxsize=1024)  # thousands of computes have files of few forms
+def _read(text: str) -> Mapping[str, Mapping[str, str]] | None:
+    """Return section -> option -> value of an oslo.config file, or None where it is not one.
 
     An option given twice has its last value; ``[DEFAULT]`` is a section like any other, as in oslo.config.
     """
@@ -33,12 +44,19 @@ def read_options(text: str) -> Options | None:
     return {section: {k: v or "" for k, v in parser.items(section)} for section in parser.sections()}
 
 
+def read_options(text: str, host: str) -> Options | None:
+    """Return the options of a host's oslo.config file, or None where it is not one."""
+    likeness = likeness_of(text, host)
+    values = _read(likeness.form)
+    return None if values is None else Options(values, likeness)
+
+
 def options_of(upgrade: Upgrade, *names: str) -> Iterator[tuple[Host, ConfigFile, Options]]:
     """Yield host, file and options of every readable configuration file with one of these names."""
     for host in upgrade.reachable:
         for file in host.config_files:
-            if file.path.rsplit("/", 1)[-1] in names and file.text is not None:
-                options = read_options(file.text)
+            if file.text is not None and file.path.rsplit("/", 1)[-1] in names:
+                options = read_options(file.text, host.name)
                 if options is not None:
                     yield host, file, options
 
@@ -107,7 +125,7 @@ class RemovedDriversNotInUse(Check):
         crossed = [removal for removal in REMOVALS if upgrade.crosses(removal.release)]
         for removal in crossed:
             for host, file, options in options_of(upgrade, removal.file):
-                value = options.get(removal.section, {}).get(removal.option, "")
+                value = options.get(removal.section, removal.option) or ""
                 if _names(value, removal.value):
                     yield self._removed(
                         removal, host.name, f"{file.path}: [{removal.section}] {removal.option} = {value}"
@@ -151,7 +169,7 @@ class ServiceTokenConfigured(Check):
         found = False
         for host, file, options in options_of(upgrade, "nova.conf"):
             found = True
-            said = options.get("service_user", {}).get("send_service_user_token", "").strip().lower()
+            said = (options.get("service_user", "send_service_user_token") or "").strip().lower()
             if said == MASK:
                 yield self.unknown(
                     "whether nova sends a service token is not known",
@@ -183,13 +201,13 @@ class UwsgiTellsItsStart(Check):
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find such a file without the option, where OVN is configured."""
         drivers = [
-            options.get("ml2", {}).get("mechanism_drivers", "")
+            options.get("ml2", "mechanism_drivers") or ""
             for _, _, options in options_of(upgrade, "ml2_conf.ini")
         ]
         if not upgrade.crosses("2025.1") or not any(_names(value, "ovn") for value in drivers):
             return
         for host, file, options in options_of(upgrade, "neutron-api-uwsgi.ini"):
-            if "start-time" not in options.get("uwsgi", {}):
+            if options.get("uwsgi", "start-time") is None:
                 yield self.warning(
                     "neutron's API would not know when it was started",
                     where=host.name,

@@ -70,7 +70,7 @@ class DatabaseIsMySQL(Check):
         if not upgrade.crosses("2025.1"):
             return
         for host, file, options in options_of(upgrade, "neutron.conf"):
-            url = options.get("database", {}).get("connection", "")
+            url = options.get("database", "connection") or ""
             if url.startswith("postgres"):
                 yield self.inhibitor(
                     "neutron's database is PostgreSQL, which 2025.1 does not support any more",

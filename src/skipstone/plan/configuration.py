@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from skipstone.convert.policy.enforcement import GROUP
 from skipstone.convert.sections import Sections
 from skipstone.errors import InputError
 from skipstone.plan.conversion import Outline, described, masked_lines, outline
+from skipstone.plan.fleet import Fleet
 from skipstone.plan.policies import Policies
 from skipstone.plan.starting import Starters
 from skipstone.plan.telling import Carried, Said, asks, changes, finding_of, left, refused, said_of, unknown
@@ -55,10 +57,9 @@ def configuration(
     said: dict[Said, dict[str, str]] = defaultdict(dict)
     services = tuple(services)
     ways, findings = _ways(services, source, target, keep=carrying.keep)
-    starters = Starters(services, source, target)
+    fleet = Fleet(partial(_carried, ways, Starters(services, source, target), carrying))
     for host in hosts:
-        taken = [file for file in host.config_files if carrying.takes(file)]
-        for done in _carried(host, taken, ways, starters) if taken else ():
+        for done in fleet.carried(host):
             files[host.name] += done.files
             for each, evidence in done.said:
                 said[each][host.name] = evidence
@@ -69,12 +70,11 @@ def configuration(
     )
 
 
-def _carried(
-    host: Host, taken: Iterable[ConfigFile], ways: Iterable["_Way"], starters: Starters
-) -> Iterator[Carried]:
+def _carried(ways: Iterable["_Way"], starters: Starters, carrying: Carrying, host: Host) -> Iterator[Carried]:
     """Yield what becomes of a host's files, by the services whose packages it has."""
+    taken = [file for file in host.config_files if carrying.takes(file)]
     sources = {package.source for package in host.packages}
-    for way in (way for way in ways if not sources.isdisjoint(way.service.sources)):
+    for way in (way for way in ways if taken and not sources.isdisjoint(way.service.sources)):
         yield way.carry(taken)
         yield way.carry_policy(host.config_files, taken)
     yield starters.carry(

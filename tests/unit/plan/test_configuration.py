@@ -1,6 +1,7 @@
 """The configuration of a cloud's hosts: which files are converted, together with which, and what is told."""
 
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from skipstone.catalog import load_catalog
 from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.masking import Secrets, left_out
 from skipstone.cloud.model import ConfigFile, Host, Package
+from skipstone.convert.conversion import convert_lines
 from skipstone.plan.configuration import Carrying, Configuration, configuration
 from skipstone.steps.conversion import ConvertedFile
 
@@ -138,3 +140,39 @@ def test_secrets_are_told_by_their_lines_alone() -> None:
     assert file.masked == ((2, 2),)
     assert "use_eventlog" in file.moved
     assert "hunter22" not in file.model_dump_json()
+
+
+OWN = "[DEFAULT]\nmy_ip = {0}\nhost = {2}\n{1}\n[upgrade_levels]\ncert = {0}\n"
+
+
+def own(number: int, line: str = "") -> Host:
+    """Return a compute whose file has its address in a line that becomes a comment, and its name."""
+    address, name = f"192.0.2.{number}", f"cmp{number}"
+    made = host(name, {NOVA: OWN.format(address, line, name), NEUTRON: f"[DEFAULT]\nbind_host = {address}\n"})
+    return made.model_copy(update={"address": address})
+
+
+def test_hosts_that_are_alike_get_what_each_would_get_alone() -> None:
+    hosts = [own(1), own(2), own(3, "compute_driver = hyperv.Driver"), own(4)]
+    together = carry(*hosts)
+    for one in hosts:
+        assert together.files[one.name] == carry(one).files[one.name]
+    (second,) = (file for file in together.files["cmp2"] if file.path == NOVA)
+    assert "192.0.2.2" in second.model_dump_json()
+    assert "192.0.2.1" not in second.model_dump_json()
+    assert [finding.where for finding in told(together, "option-removed")] == ["cmp1, cmp2, cmp3, cmp4"]
+
+
+def test_only_what_differs_is_converted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def counted(*given: Any, **wanted: Any) -> Any:
+        asked.append(given)
+        return convert_lines(*given, **wanted)
+
+    monkeypatch.setattr("skipstone.plan.configuration.convert_lines", counted)
+    carry(*(own(number) for number in range(1, 30)))
+    once = len(asked)
+    asked.clear()
+    carry(own(1))
+    assert once == len(asked)

@@ -1,0 +1,54 @@
+"""Texts that many hosts have alike but for what is a host's own: its addresses, and its name.
+
+Thousands of computes have one nova.conf but for ``my_ip``: what is found of one is then told of the others.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_BEFORE, _AFTER = r"(?<![\w.-])", r"(?![\w-]|\.\d)"
+_ADDRESS = r"(?!127\.|0\.)(?:\d{1,3}\.){3}\d{1,3}"
+"""An IPv4 address that may be a host's own; what stands for this host or for any says more than who it is."""
+
+
+class Likeness(NamedTuple):
+    """``form`` is the same for all texts that are alike, ``own`` what each has in its gaps."""
+
+    form: str
+    own: tuple[str, ...]
+
+    def told(self, text: str) -> str:
+        """Return a part of the form as this text has it."""
+        return _GAP.sub(lambda gap: self.own[int(gap[1])], text) if "\0" in text else text
+
+
+_GAP = re.compile(r"\0(\d+)\0")
+
+
+def likeness_of(text: str, host: str) -> Likeness:
+    """Return the likeness of a configuration file's text on a host.
+
+    The host's name counts where it is in values alone: one that is called ``nova`` has a section of its name.
+    """
+    own: dict[str, int] = {}
+    name = f"|{re.escape(host)}" if host in text and not _names_a_key(text, host) else ""
+
+    def gap(found: re.Match[str]) -> str:
+        return f"\0{own.setdefault(found[0], len(own))}\0"
+
+    form = re.sub(f"{_BEFORE}(?:{_ADDRESS}{name}){_AFTER}", gap, text)
+    return Likeness(form, tuple(own))
+
+
+def _names_a_key(text: str, host: str) -> bool:
+    return bool(re.search(rf"(?m)^[^=\n]*{_BEFORE}{re.escape(host)}{_AFTER}", text))
+
+
+def retold(text: str, model: Sequence[str], own: Sequence[str]) -> str:
+    """Return what is said of a text with ``model`` in its gaps, as it is of one with ``own`` there."""
+    names = {old: new for old, new in zip(model, own, strict=True) if old != new}
+    if not any(old in text for old in names):
+        return text
+    tokens = "|".join(map(re.escape, names))
+    return re.sub(f"{_BEFORE}(?:{tokens}){_AFTER}", lambda found: names[found[0]], text)
