@@ -1,14 +1,16 @@
 """The plan file: YAML that a person reviews, refused when it was changed afterwards.
 
 Beside its parameters every step shows the exact commands it will run. They are there to be read: on loading
-they are rendered again from the parameters and must be the same. What differs from another step's in the
-host's name alone is not shown again.
+they are rendered again from the parameters and must be the same. A step that is another one's but for the
+host is not shown again (``alike``).
 """
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,9 @@ import yaml
 from pydantic import ValidationError
 
 from skipstone.errors import InputError, PlanRefused
+from skipstone.plan.alike import Reading, Writing
 from skipstone.plan.plan import Plan, Stage
-from skipstone.plan.yamltext import item_text, yaml_text
-from skipstone.steps.registry import KINDS
+from skipstone.plan.yamltext import flow_text, item_text, yaml_text
 from skipstone.steps.step import Step
 
 ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert", "intact")
@@ -42,15 +44,24 @@ def commands_of(step: Step) -> dict[str, dict[str, str]]:
 
 def plan_digest(plan: Plan) -> str:
     """Hash of everything in the plan, as JSON with its keys in order; made step by step: it can be large."""
+    return _digest(plan, _texts(plan))
+
+
+def _texts(plan: Plan) -> Iterator[str]:
+    """Yield each step's parameters as JSON."""
+    return (_compact(step.model_dump(mode="json")) for step in plan.steps())
+
+
+def _digest(plan: Plan, texts: Iterator[str]) -> str:
     found = sha256()
     head = plan.model_dump(mode="json", exclude={"stages"})
-    for piece in _with_list(head, "stages", map(_stage_pieces, plan.stages)):
+    for piece in _with_list(head, "stages", (_stage_pieces(stage, texts) for stage in plan.stages)):
         found.update(piece.encode())
     return found.hexdigest()
 
 
-def _stage_pieces(stage: Stage) -> Iterator[str]:
-    steps = ([_compact(step.model_dump(mode="json"))] for step in stage.steps)
+def _stage_pieces(stage: Stage, texts: Iterator[str]) -> Iterator[str]:
+    steps = ([text] for text in islice(texts, len(stage.steps)))
     return _with_list(stage.model_dump(mode="json", exclude={"steps"}), "steps", steps)
 
 
@@ -84,69 +95,14 @@ def to_data(plan: Plan) -> dict[str, Any]:
 
 def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Scripts]:
     """Return the plan that ``to_data`` wrote and the commands it showed; raise PlanRefused where edited."""
-    shown = _shown(step for stage in data.get("stages", ()) for step in stage.get("steps", ()))
-    stages = [{**stage, "steps": [_step(step, where) for step in stage["steps"]]} for stage in data["stages"]]
+    reading = Reading(where)
+    stages = [{**stage, "steps": [*map(reading.step, stage["steps"])]} for stage in data["stages"]]
     known = {key: value for key, value in data.items() if key not in {"digest", "point_of_no_return"}}
     plan = Plan.model_validate({**known, "stages": stages})
     if data.get("digest") != plan_digest(plan):
         remedy = "Make the plan again with `skipstone plan`; an edited plan is never carried out."
         raise PlanRefused("the plan was changed after it was made", where=where, remedy=remedy)
-    return plan, shown
-
-
-def _step(data: dict[str, Any], where: str) -> Step:
-    kind = KINDS.get(str(data.get("kind")))
-    if kind is None:
-        raise PlanRefused(
-            f"step {data.get('id')} is of the unknown kind {data.get('kind')}",
-            where=where,
-            remedy="Use the version of Skipstone that made the plan, or plan again.",
-        )
-    return kind.model_validate(data)
-
-
-def _shown(steps: Iterable[dict[str, Any]]) -> Scripts:
-    """Take the commands that are shown out of the steps' data, and return them."""
-    found: Scripts = {}
-    names: dict[str, str] = {}
-    for step in steps:
-        name, scripts = str(step.get("id")), step.pop("scripts", None) or {}
-        names[name] = step.get("group") or step["host"]
-        like = scripts.get(_LIKE)
-        found[name] = _renamed(found[like], names[like], names[name]) if isinstance(like, str) else scripts
-    return found
-
-
-_LIKE = "like"
-"""In the place of a step's scripts: the step whose they are, with the other host's name."""
-
-_MODELS = 4
-"""Steps of a kind that others may be like."""
-
-
-def _renamed(scripts: dict[str, dict[str, str]], old: str, new: str) -> dict[str, dict[str, str]]:
-    return {
-        act: {key: text.replace(old, new) for key, text in command.items()}
-        for act, command in scripts.items()
-    }
-
-
-class _Showing:
-    """Says what of a step's commands the file shows, for each step in its order."""
-
-    def __init__(self) -> None:
-        self._models: dict[type[Step], list[tuple[str, str, dict[str, dict[str, str]]]]] = {}
-
-    def scripts(self, step: Step) -> dict[str, Any]:
-        """Return the commands, or which earlier step's they are but for the name of the host."""
-        scripts, name = commands_of(step), step.group or step.host
-        models = self._models.setdefault(type(step), [])
-        for model, host, shown in models:
-            if host != name and _renamed(shown, host, name) == scripts:
-                return {_LIKE: model}
-        if len(models) < _MODELS:
-            models.append((step.id, name, scripts))
-        return scripts
+    return plan, reading.scripts
 
 
 def save_plan(plan: Plan, path: Path) -> None:
@@ -160,15 +116,20 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 def _pieces(plan: Plan) -> Iterator[str]:
     """Yield the file's text step by step: a plan of ten thousand as one tree would take 120 MB."""
-    head = {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return}
-    showing = _Showing()
+    texts, writing = [*_texts(plan)], Writing()
+    head = {"digest": _digest(plan, iter(texts)), "point_of_no_return": plan.point_of_no_return}
     yield yaml_text(head | plan.model_dump(mode="json", exclude={"stages"}))
     yield "stages:\n" if plan.stages else "stages: []\n"
+    later = iter(texts)
     for stage in plan.stages:
         yield item_text(stage.model_dump(mode="json", exclude={"steps"}), "")
         yield "  steps:\n" if stage.steps else "  steps: []\n"
-        for step in stage.steps:
-            yield item_text(step.model_dump(mode="json") | {"scripts": showing.scripts(step)}, "  ")
+        for step, text in zip(stage.steps, later, strict=False):
+            brief = writing.brief(step, text)
+            if brief:
+                yield f"  - {flow_text(brief)}\n"
+            else:
+                yield item_text(step.model_dump(mode="json") | {"scripts": commands_of(step)}, "  ")
 
 
 def load_plan(path: Path) -> Plan:
@@ -179,7 +140,7 @@ def load_plan(path: Path) -> Plan:
     """
     plan, shown = _read(path)
     for step in plan.steps():
-        if shown[step.id] != commands_of(step):
+        if step.id in shown and shown[step.id] != commands_of(step):
             raise PlanRefused(
                 f"the commands of step {step.id} are not those that its parameters give",
                 where=str(path),
@@ -205,6 +166,7 @@ def renew_plan(path: Path) -> tuple[Plan, str]:
             lineterm="",
         )
         for step in plan.steps()
+        if step.id in shown
         for act in ACTS
     )
     return plan, "\n".join(line for diff in diffs for line in diff)
@@ -234,7 +196,8 @@ def _parsed(path: Path) -> Any:  # noqa: ANN401 - whatever somebody has written
     """Return a file's data; as ``save_plan`` writes it, it is read step by step, which takes less memory."""
     pieces, data = _split(path), None
     for kind, text in pieces:
-        found = yaml.load(text, Loader=yaml.CSafeLoader)
+        brief = _BRIEF.fullmatch(text)
+        found = [brief.groupdict()] if brief else yaml.load(text, Loader=yaml.CSafeLoader)
         if kind is _HEAD:
             data = found
         elif not isinstance(data, dict) or not isinstance(found, list):
@@ -251,6 +214,8 @@ def _parsed(path: Path) -> Any:  # noqa: ANN401 - whatever somebody has written
 
 
 _HEAD, _STAGE, _STEP = "", "- ", "  - "
+_BRIEF = re.compile(r"  - \{like: (?P<like>[a-z][\w.-]*), host: (?P<host>[a-z][\w.-]*)\}\n", re.ASCII)
+"""Most of a large file's steps; YAML would take a minute for them."""
 
 
 def _split(path: Path) -> Iterator[tuple[str, str]]:

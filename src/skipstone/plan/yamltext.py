@@ -48,14 +48,15 @@ def _item(value: object, margin: str) -> Iterator[str]:
 
 def _value(value: object, margin: str) -> str:
     """Return what stands on one line, or a text of several."""
-    return _block(value, margin + "  ") if isinstance(value, str) and "\n" in value else _flow(value)
+    return _block(value, margin + "  ") if isinstance(value, str) and "\n" in value else flow_text(value)
 
 
-def _flow(value: object) -> str:
+def flow_text(value: object) -> str:
+    """Return any data on one line."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
+        return f"[{', '.join(map(flow_text, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_scalar(key)}: {_flow(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{_scalar(key)}: {flow_text(item)}' for key, item in value.items())}}}"
     if isinstance(value, str):
         return _scalar(value)
     if type(value) is int:

@@ -93,16 +93,57 @@ def on_hosts(*names: str) -> Plan:
     return plan.model_copy(update={"stages": (stage.model_copy(update={"steps": upgrades}),)})
 
 
-def test_commands_that_differ_in_the_hosts_name_are_shown_once(tmp_path: Path) -> None:
+def test_a_step_that_is_another_hosts_but_for_its_name_is_shown_once(tmp_path: Path) -> None:
     plan, path = on_hosts("cmp1", "cmp2", "cmp10"), tmp_path / "plan.yaml"
     save_plan(plan, path)
     save_plan(on_hosts("cmp1"), tmp_path / "one.yaml")
     shown = (tmp_path / "one.yaml").read_text().count("dist-upgrade")
     assert path.read_text().count("dist-upgrade") == shown > 0
-    assert path.read_text().count("like: packages.cmp1") == 2
+    assert path.read_text().count("{like: packages.cmp1, host: ") == 2
     assert load_plan(path) == plan
-    path.write_text(path.read_text().replace("like: packages.cmp1", "like: packages.cmp3"))
-    with pytest.raises(PlanRefused):
+
+
+def test_what_differs_otherwise_is_told(tmp_path: Path) -> None:
+    plan, path = on_hosts("cmp1", "cmp2", "cmp3"), tmp_path / "plan.yaml"
+    (stage,) = plan.stages
+    first, second, third = stage.steps
+    steps = (
+        first,
+        second.model_copy(update={"estimate": 3, "new_suite": "cmp1"}),
+        third.model_copy(update={"needs": ("packages.cmp1",)}),
+    )
+    plan = plan.model_copy(update={"stages": (stage.model_copy(update={"steps": steps}),)})
+    save_plan(plan, path)
+    assert "{like: packages.cmp1, host: cmp2, but: {estimate: 3, new_suite: cmp1}}" in path.read_text()
+    assert "id: packages.cmp3" in path.read_text(), "one need more is more than another value"
+    assert load_plan(path) == plan
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("{like: packages.cmp1, host: cmp2}", "{like: packages.cmp3, host: cmp2}", "damaged"),
+        ("{like: packages.cmp1, host: cmp2}", "{like: packages.cmp1, host: cmp4}", "changed"),
+        ("{like: packages.cmp1, host: cmp2}", "{like: packages.cmp1}", "damaged"),
+        (
+            "{like: packages.cmp1, host: cmp2}",
+            "{like: packages.cmp1, host: cmp2, but: {deadline: 1}}",
+            "changed",
+        ),
+        (
+            "{like: packages.cmp1, host: cmp2}",
+            "{like: packages.cmp1, host: cmp2, but: {no.thing: 1}}",
+            "damaged",
+        ),
+    ],
+)
+def test_an_edited_likeness_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    path = tmp_path / "plan.yaml"
+    save_plan(on_hosts("cmp1", "cmp2"), path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(PlanRefused, match=says):
         load_plan(path)
 
 

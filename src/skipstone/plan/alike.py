@@ -1,0 +1,133 @@
+"""Steps that are another host's but for its name: a plan file has the first of them in full.
+
+``{like: computes.cmp1.stop, host: cmp2}`` is the step ``computes.cmp1.stop`` with cmp2 where that says cmp1,
+in its commands too; ``but`` has the values that differ otherwise, by their place: ``files.0.sha256``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pydantic import JsonValue
+
+from skipstone.errors import PlanRefused
+from skipstone.steps.registry import KINDS
+from skipstone.steps.step import Step
+
+LIKE = "like"
+_MODELS = 4
+"""Steps of a kind that others may be like."""
+
+_DIFFERENCES = 8
+"""Values that may differ: with more of them, a step is read more easily in full."""
+
+
+class _Model(NamedTuple):
+    """A step that is in the file in full, the host that it is of, and its parameters as JSON."""
+
+    id: str
+    host: str
+    text: str
+
+
+def _host_of(step: Step) -> str:
+    return step.group or step.host
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Says of each step, in the order of the file, whether it is like one before it."""
+
+    _models: dict[type[Step], list[_Model]] = field(default_factory=dict)
+
+    def brief(self, step: Step, text: str) -> dict[str, JsonValue] | None:
+        """Return what the file says instead of a step's parameters (``text``), or None: they are in full."""
+        models, host = self._models.setdefault(type(step), []), _host_of(step)
+        renamed = [(model.id, model.text.replace(model.host, host)) for model in models if model.host != host]
+        for model, found in renamed:
+            if found == text:
+                return {LIKE: model, "host": host}
+        for model, found in renamed:
+            differing = _differing(json.loads(found), json.loads(text))
+            if differing is not None:
+                return {LIKE: model, "host": host, "but": differing}
+        if len(models) < _MODELS:
+            models.append(_Model(step.id, host, text))
+        return None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Makes the steps of a plan file, in its order; ``scripts`` are the commands that it shows, by step."""
+
+    where: str
+    scripts: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    _models: dict[str, tuple[type[Step], _Model]] = field(default_factory=dict)
+
+    def step(self, item: dict[str, Any]) -> Step:
+        """Return an item's step; raise PlanRefused where its kind is unknown, or KeyError its model."""
+        if LIKE in item:
+            return self._alike(item[LIKE], item["host"], item.get("but"))
+        kind = KINDS.get(str(item.get("kind")))
+        if kind is None:
+            raise PlanRefused(
+                f"step {item.get('id')} is of the unknown kind {item.get('kind')}",
+                where=self.where,
+                remedy="Use the version of Skipstone that made the plan, or plan again.",
+            )
+        step = kind.model_validate({key: value for key, value in item.items() if key != "scripts"})
+        self.scripts[step.id] = item.get("scripts") or {}
+        self._models[step.id] = kind, _Model(step.id, _host_of(step), step.model_dump_json())
+        return step
+
+    def _alike(self, like: str, host: str, but: dict[str, JsonValue] | None) -> Step:
+        kind, model = self._models[like]
+        text = model.text.replace(model.host, host)
+        if not but:
+            return kind.model_validate_json(text)
+        data = json.loads(text)
+        for place, value in but.items():
+            _put(data, place.split("."), value)
+        return kind.model_validate(data)
+
+
+class _UnlikeError(Exception):
+    """Two steps differ in more than values."""
+
+
+def _differing(model: JsonValue, other: JsonValue) -> dict[str, JsonValue] | None:
+    """Return the values that differ, by their place; None where there is more to it than some values."""
+    try:
+        found = dict(_differences(model, other))
+    except _UnlikeError:
+        return None
+    return found if len(found) <= _DIFFERENCES else None
+
+
+def _differences(model: JsonValue, other: JsonValue, place: str = "") -> Iterator[tuple[str, JsonValue]]:
+    if type(model) is not type(other):
+        raise _UnlikeError
+    parts, others = _parts(model), _parts(other)
+    if parts is None or others is None:
+        if model != other:
+            yield place, other
+        return
+    if parts.keys() != others.keys() or any("." in key for key in parts):
+        raise _UnlikeError
+    for key, value in parts.items():
+        yield from _differences(value, others[key], f"{place}.{key}" if place else key)
+
+
+def _parts(value: JsonValue) -> Mapping[str, JsonValue] | None:
+    """Return what a value is made of, by its place in it; None where it is one."""
+    if isinstance(value, list):
+        return {str(number): item for number, item in enumerate(value)}
+    return value if isinstance(value, dict) else None
+
+
+def _put(data: Any, place: list[str], value: JsonValue) -> None:  # noqa: ANN401 - any part of a step's data
+    *way, last = (int(part) if part.isdigit() else part for part in place)
+    for part in way:
+        data = data[part]
+    data[last] = value
