@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _BEFORE, _AFTER = r"(?<![\w.-])", r"(?![\w-]|\.\d)"
-_ADDRESS = r"(?!127\.|0\.)(?:\d{1,3}\.){3}\d{1,3}"
+_ADDRESS = re.compile(rf"{_BEFORE}(?!127\.|0\.)(?:\d{{1,3}}\.){{3}}\d{{1,3}}{_AFTER}", re.ASCII)
 """An IPv4 address that may be a host's own; what stands for this host or for any says more than who it is."""
+
+_CONTINUED, _BEGUN = re.compile(_AFTER, re.ASCII), re.compile(r"[\w.-]\Z", re.ASCII)
+_GAP = re.compile(r"\0(\d+)\0")
 
 
 class Likeness(NamedTuple):
-    """``form`` is the same for all texts that are alike, ``own`` what each has in its gaps."""
+    """``form`` is the same for texts that are alike, ``own`` what each has in its gaps: its host's name first."""
 
     form: str
     own: tuple[str, ...]
@@ -23,26 +26,34 @@ class Likeness(NamedTuple):
         return _GAP.sub(lambda gap: self.own[int(gap[1])], text) if "\0" in text else text
 
 
-_GAP = re.compile(r"\0(\d+)\0")
-
-
 def likeness_of(text: str, host: str) -> Likeness:
     """Return the likeness of a configuration file's text on a host.
 
     The host's name counts where it is in values alone: one that is called ``nova`` has a section of its name.
     """
-    own: dict[str, int] = {}
-    name = f"|{re.escape(host)}" if host in text and not _names_a_key(text, host) else ""
+    own = {host: 0}
 
     def gap(found: re.Match[str]) -> str:
         return f"\0{own.setdefault(found[0], len(own))}\0"
 
-    form = re.sub(f"{_BEFORE}(?:{_ADDRESS}{name}){_AFTER}", gap, text)
+    form = _ADDRESS.sub(gap, _without_name(text, host) if host in text else text)
     return Likeness(form, tuple(own))
 
 
-def _names_a_key(text: str, host: str) -> bool:
-    return bool(re.search(rf"(?m)^[^=\n]*{_BEFORE}{re.escape(host)}{_AFTER}", text))
+def _without_name(text: str, host: str) -> str:
+    """Return a text with a gap for the host's name, wherever it stands for itself; as it is, if in a key.
+
+    Each host has another name: what can be done without a pattern of its own is.
+    """
+    done, *rest = text.split(host)
+    for piece in rest:
+        if _BEGUN.search(done[-1:]) or not _CONTINUED.match(piece):
+            done += host + piece
+        elif "=" not in done[done.rfind("\n") + 1 :]:
+            return text
+        else:
+            done += f"\x000\x00{piece}"
+    return done
 
 
 def retold(text: str, model: Sequence[str], own: Sequence[str]) -> str:
@@ -51,4 +62,4 @@ def retold(text: str, model: Sequence[str], own: Sequence[str]) -> str:
     if not any(old in text for old in names):
         return text
     tokens = "|".join(map(re.escape, names))
-    return re.sub(f"{_BEFORE}(?:{tokens}){_AFTER}", lambda found: names[found[0]], text)
+    return re.sub(f"{_BEFORE}(?:{tokens}){_AFTER}", lambda found: names[found[0]], text, flags=re.ASCII)

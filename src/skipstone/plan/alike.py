@@ -106,12 +106,13 @@ def _differing(model: JsonValue, other: JsonValue) -> dict[str, JsonValue] | Non
 
 
 def _differences(model: JsonValue, other: JsonValue, place: str = "") -> Iterator[tuple[str, JsonValue]]:
+    if model == other:
+        return
     if type(model) is not type(other):
         raise _UnlikeError
     parts, others = _parts(model), _parts(other)
     if parts is None or others is None:
-        if model != other:
-            yield place, other
+        yield place, other
         return
     if parts.keys() != others.keys() or any("." in key for key in parts):
         raise _UnlikeError

@@ -18,7 +18,7 @@ def text(address: str, host: str, other: str = "10.0.0.11") -> str:
 def test_files_that_differ_in_address_and_name_are_alike() -> None:
     first, second = likeness_of(text("10.0.0.21", "cmp1"), "cmp1"), likeness_of(text("10.0.0.22", "b2"), "b2")
     assert first.form == second.form
-    assert (first.own, second.own) == (("10.0.0.21", "cmp1", "10.0.0.11"), ("10.0.0.22", "b2", "10.0.0.11"))
+    assert (first.own, second.own) == (("cmp1", "10.0.0.21", "10.0.0.11"), ("b2", "10.0.0.22", "10.0.0.11"))
     assert first.told(first.form) == text("10.0.0.21", "cmp1")
     assert retold(text("10.0.0.21", "cmp1"), first.own, second.own) == text("10.0.0.22", "b2")
 
@@ -35,6 +35,12 @@ def test_files_that_differ_in_address_and_name_are_alike() -> None:
 )
 def test_what_means_something_else_is_not_alike(one: str, other: str) -> None:
     assert likeness_of(one, "h1").form != likeness_of(other, "h2").form
+
+
+def test_a_name_in_another_word_is_not_the_hosts() -> None:
+    assert likeness_of("a = cmp1, xcmp1, cmp1-b, cmp10, cmp1.org, cmp1.5\n", "cmp1").form == (
+        "a = \x000\x00, xcmp1, cmp1-b, cmp10, \x000\x00.org, cmp1.5\n"
+    )
 
 
 def test_a_host_that_is_called_as_a_section_is_no_other_section() -> None:
