@@ -1,20 +1,21 @@
 """A Cloud on disk: YAML that a person can read and compare, the same bytes for the same Cloud.
 
-In a file named ``.json`` it is JSON, for clouds of thousands of hosts: YAML takes minutes to read then.
+In a file named ``.json`` it is JSON, for clouds of thousands of hosts: YAML takes minutes to read then. What
+hosts have alike is there once (``sharing``).
 """
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic_core import from_json
 
 from skipstone.cloud.document import Document
 from skipstone.cloud.fingerprint import digest_of
 from skipstone.cloud.model import Cloud
+from skipstone.cloud.sharing import SHARED, expand, shared_text
 from skipstone.errors import InputError
 
 _REMEDY = "make it anew with `skipstone discover -i INVENTORY -o FILE`"
@@ -36,8 +37,7 @@ def save_cloud(cloud: Cloud, path: Path) -> None:
     """Write a Cloud, in one move, readable by its owner only: it holds no secret, but a map of the cloud."""
     digest = digest_of(cloud)
     if path.suffix == ".json":
-        text = cloud.model_dump_json(exclude_none=True)
-        write_privately(path, lambda file: file.write(f'{{"digest":"{digest}",{text[1:]}\n'))
+        write_privately(path, lambda file: file.write(shared_text(cloud, digest) + "\n"))
         return
     content = {"digest": digest} | cloud.model_dump(mode="json", exclude_none=True)
     write_privately(path, lambda file: yaml.dump(content, file, _Dumper, sort_keys=False, width=120))
@@ -74,13 +74,14 @@ def load_cloud(path: Path) -> Cloud:
             ["format"],
         )
     digest = data.pop("digest", None)
+    try:
+        expand(data)
+    except (LookupError, TypeError) as error:
+        raise document.fault("hosts share what is not there", [SHARED], evidence=repr(error)) from error
     cloud = document.validate(Cloud)
     if digest is not None and digest != digest_of(cloud):
         raise document.fault("this file was edited, or written by another version", ["digest"])
     return cloud
-
-
-_JSON_HEAD = re.compile(rb'\{"digest":"([0-9a-f]{64})",')
 
 
 def _from_json(path: Path) -> Cloud | None:
@@ -88,14 +89,13 @@ def _from_json(path: Path) -> Cloud | None:
 
     Whoever reads it as YAML then, which JSON is, can say what and where.
     """
+    if path.suffix != ".json":
+        return None
     try:
-        text = bytearray(path.read_bytes() if path.suffix == ".json" else b"")
-        head = _JSON_HEAD.match(text)
-        if not head:
-            return None
-        digest = head[1].decode()
-        text[: head.end()] = b"{".ljust(head.end())  # in its place: a copy would take as much memory again
-        cloud = Cloud.model_validate_json(text, context={})
-    except (OSError, ValidationError):
+        data = from_json(path.read_bytes())
+        digest = data.pop("digest")
+        expand(data)
+        cloud = Cloud.model_validate(data, context={})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return cloud if digest == digest_of(cloud) else None

@@ -16,7 +16,7 @@ _GAP = re.compile(r"\0(\d+)\0")
 
 
 class Likeness(NamedTuple):
-    """``form`` is the same for texts that are alike, ``own`` what each has in its gaps: its host's name first."""
+    """``form`` is the same for texts that are alike; ``own`` fills its gaps: the name, then addresses."""
 
     form: str
     own: tuple[str, ...]

@@ -11,7 +11,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 
 class Fact(BaseModel):
@@ -120,12 +127,18 @@ class Host(Fact):
     reinstall_hook: str = ""
     """Program on the operator's machine that installs it anew, where one is named."""
 
-    @field_validator("filesystems", "packages", "units", "config_files", "apt_sources")
+    @field_validator("packages", "units", "config_files", "apt_sources", mode="wrap")
     @classmethod
-    def _once(cls, found: tuple[Fact, ...], info: ValidationInfo) -> tuple[Fact, ...]:
-        """Return what an earlier host has alike: who reads thousands gives a dict to keep that in."""
-        known: dict[tuple[Fact, ...], tuple[Fact, ...]] | None = info.context
-        return found if known is None else known.setdefault(found, found)
+    def _once(cls, data: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:  # noqa: ANN401
+        """Make what hosts share once: who reads thousands gives a dict, for what the same data became."""
+        known: dict[int, Any] | None = info.context
+        if known is None:
+            return handler(data)
+        if id(data) not in known:
+            new = [item for item in data if id(item) not in known]
+            known.update((id(item), made) for item, made in zip(new, handler(new), strict=True))
+            known[id(data)] = tuple(known[id(item)] for item in data)
+        return known[id(data)]
 
     def package(self, name: str) -> Package | None:
         """Return the installed package of this name, or None."""

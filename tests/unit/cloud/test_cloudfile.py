@@ -47,6 +47,38 @@ def test_what_is_saved_is_loaded(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_hosts_have_alike_is_once_in_a_large_cloud(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.json"
+    other = ConfigFile(path="/etc/b", sha256="2", size=3, text="another\n")
+    second = HOST.model_copy(update={"name": "ctl2", "config_files": (HOST.config_files[0], other)})
+    bare = Host(name="ctl3", address="10.0.0.3", groups=(), reachable=False)
+    cloud = CLOUD.model_copy(update={"hosts": (HOST, second, bare)})
+    save_cloud(cloud, path)
+    assert path.read_text().count("bookworm main") == 1
+    assert path.read_text().count("/etc/a") == 1
+    one, two, three = load_cloud(path).hosts
+    assert (one, two, three) == cloud.hosts
+    assert one.apt_sources is two.apt_sources
+    assert one.config_files[0] is two.config_files[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"apt_sources":0', '"apt_sources":7', "share"),
+        ('"apt_sources":0', '"apt_sources":"x"', "share"),
+        ('"config_files":[0,1,2]', '"config_files":[0,2]', "edited"),
+        ('"config_files":[0,1,2]', '"config_files":null', "share"),
+    ],
+)
+def test_numbers_of_nothing_are_told(tmp_path: Path, old: str, new: str, says: str) -> None:
+    path = tmp_path / "cloud.json"
+    save_cloud(CLOUD, path)
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert says in str(refused(path))
+
+
 def test_a_large_cloud_is_json_and_an_edited_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cloud.json"
     save_cloud(CLOUD, path)
