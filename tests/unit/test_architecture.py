@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
         *("toolchain", "rehearsal", "convert", "notes", "drain", "reinstall", "validation"),
     },
 }
-FREE = {"errors", "settings", "apart", "archives", "__version__"}
+FREE = {"errors", "settings", "apart", "archives", "collecting", "__version__"}
 
 
 def imported(path: Path) -> set[str]:

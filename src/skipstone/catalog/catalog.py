@@ -78,8 +78,10 @@ class Catalog(Entry):
         upstream = version.split(":", 1)[-1]
         for release in self.releases:
             entry = release.services.get(service)
-            if entry and re.match(rf"{re.escape(entry.major)}(\D|$)", upstream):
-                return release
+            if entry and upstream.startswith(entry.major):
+                more = upstream.removeprefix(entry.major)[:1]
+                if not more.isdigit():
+                    return release
         return None
 
     def releases_at(self, schema: str, heads: tuple[str, ...]) -> tuple[Release, ...]:

@@ -1,15 +1,18 @@
 """What every check is: a pure question about an upgrade, answered with findings."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
 from skipstone.catalog.service import Service
 from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.model import Cloud, Host
+
+Made = TypeVar("Made")
 
 ASK_AGAIN = "make it answer, then discover again"
 
@@ -26,6 +29,14 @@ class Upgrade:
     catalog: Catalog
     source: Release | None
     target: Release
+    _made: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what was made for a key before, or make it: several checks look at the same things."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     @property
     def moves(self) -> bool:
@@ -49,7 +60,7 @@ class Upgrade:
         """What the catalog knows of the cloud's services, in the order in which they are upgraded."""
         return tuple(service for service in self.catalog.services if service.name in self.cloud.services)
 
-    @property
+    @cached_property
     def reachable(self) -> tuple[Host, ...]:
         """The hosts that could be asked."""
         return tuple(host for host in self.cloud.hosts if host.reachable)

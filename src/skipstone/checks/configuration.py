@@ -2,13 +2,14 @@
 
 import configparser
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
-from skipstone.cloud.likeness import Likeness, likeness_of
+from skipstone.cloud.likeness import filled, likeness_of
 from skipstone.cloud.masking import MASK
 from skipstone.cloud.model import ConfigFile, Host
 
@@ -18,14 +19,14 @@ TRUE = frozenset({"true", "1", "yes", "on"})
 class Options:
     """The options of one host's oslo.config file."""
 
-    def __init__(self, values: Mapping[str, Mapping[str, str]], likeness: Likeness) -> None:
+    def __init__(self, values: Mapping[str, Mapping[str, str]], own: tuple[str, ...]) -> None:
         self._values = values
-        self._likeness = likeness
+        self._own = own
 
     def get(self, section: str, option: str) -> str | None:
         """Return an option's value, or None where it is not set."""
         value = self._values.get(section, {}).get(option)
-        return None if value is None else self._likeness.told(value)
+        return None if value is None else filled(value, self._own)
 
 
 @lru_cache(maxsize=1024)  # thousands of computes have files of few forms
@@ -48,7 +49,7 @@ def read_options(text: str, host: str) -> Options | None:
     """Return the options of a host's oslo.config file, or None where it is not one."""
     likeness = likeness_of(text, host)
     values = _read(likeness.form)
-    return None if values is None else Options(values, likeness)
+    return None if values is None else Options(values, likeness.own)
 
 
 def options_of(upgrade: Upgrade, *names: str) -> Iterator[tuple[Host, ConfigFile, Options]]:
@@ -56,7 +57,8 @@ def options_of(upgrade: Upgrade, *names: str) -> Iterator[tuple[Host, ConfigFile
     for host in upgrade.reachable:
         for file in host.config_files:
             if file.text is not None and file.path.rsplit("/", 1)[-1] in names:
-                options = read_options(file.text, host.name)
+                read = partial(read_options, file.text, host.name)
+                options = upgrade.once(("options", host.name, file.path), read)
                 if options is not None:
                     yield host, file, options
 
@@ -122,9 +124,11 @@ class RemovedDriversNotInUse(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find configured values and agents that the upgrade crosses the removal of."""
-        crossed = [removal for removal in REMOVALS if upgrade.crosses(removal.release)]
-        for removal in crossed:
-            for host, file, options in options_of(upgrade, removal.file):
+        crossed: dict[str, list[Removal]] = defaultdict(list)
+        for removal in (removal for removal in REMOVALS if upgrade.crosses(removal.release)):
+            crossed[removal.file].append(removal)
+        for host, file, options in options_of(upgrade, *crossed):
+            for removal in crossed[file.path.rsplit("/", 1)[-1]]:
                 value = options.get(removal.section, removal.option) or ""
                 if _names(value, removal.value):
                     yield self._removed(

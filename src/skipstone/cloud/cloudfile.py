@@ -16,6 +16,7 @@ from skipstone.cloud.document import Document
 from skipstone.cloud.fingerprint import digest_of
 from skipstone.cloud.model import Cloud
 from skipstone.cloud.sharing import SHARED, expand, shared_text
+from skipstone.collecting import collecting_later
 from skipstone.errors import InputError
 
 _REMEDY = "make it anew with `skipstone discover -i INVENTORY -o FILE`"
@@ -84,6 +85,7 @@ def load_cloud(path: Path) -> Cloud:
     return cloud
 
 
+@collecting_later()
 def _from_json(path: Path) -> Cloud | None:
     """Return the Cloud of a file as ``save_cloud`` writes it as JSON; None where something is wrong with it.
 

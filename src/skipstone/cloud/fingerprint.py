@@ -6,24 +6,37 @@ Neither do files whose text is not known: keystone's keys rotate.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from hashlib import sha256
+from typing import TypeVar
 
 from pydantic import JsonValue
 
-from skipstone.cloud.model import Cloud, Host
+from skipstone.cloud.model import Cloud, Database, Fact, Host
 
 Fingerprint = dict[str, dict[str, str]]
 """Place (a host, a database, the cloud itself) -> aspect (``packages``) -> hash."""
 
 _DIGITS = 16
 
+Shared = TypeVar("Shared", bound=Fact)
+
 
 def fingerprint_of(cloud: Cloud) -> Fingerprint:
     """Return the fingerprint; the same cloud gives the same one, whatever the order of its answers."""
+    shared = _Shared()
+    cloud_itself = cloud.model_dump(
+        mode="json", include={"name", "release", "services", "endpoints", "roles"}
+    )
     return {
-        place: {aspect: _hash(value) for aspect, value in aspects.items()}
-        for place, aspects in _places(cloud)
+        "cloud": _hashed(cloud_itself),
+        **{host.name: _hashed(_host(cloud, host)) | shared.hashes(host) for host in cloud.hosts},
+        **{
+            f"database {database.name}": _hashed(
+                database.model_dump(mode="json", include={"heads", "collation"})
+            )
+            for database in cloud.databases
+        },
     }
 
 
@@ -48,25 +61,46 @@ def differences(planned: Fingerprint, found: Fingerprint) -> list[str]:
     return lines
 
 
-def _places(cloud: Cloud) -> Iterator[tuple[str, dict[str, JsonValue]]]:
-    whole = cloud.model_dump(mode="json", include={"name", "release", "services", "endpoints", "roles"})
-    yield "cloud", whole
-    for host in cloud.hosts:
-        yield host.name, _host(cloud, host)
-    for database in cloud.databases:
-        aspects = database.model_dump(mode="json", include={"heads", "collation"})
-        yield f"database {database.name}", aspects
+def _database(database: Database) -> dict[str, JsonValue]:
+    return database.model_dump(mode="json", include={"heads", "collation"})
 
 
 def _host(cloud: Cloud, host: Host) -> dict[str, JsonValue]:
-    plain = host.model_dump(mode="json", include={"address", "groups", "os", "packages", "apt_sources"})
+    plain = host.model_dump(mode="json", include={"address", "groups", "os"})
     return {
         **plain,
         "configuration": {file.path: file.sha256 for file in host.config_files if file.text is not None},
-        "units": [[unit.name, unit.load, unit.enabled] for unit in host.units],
         "database server": [one.version for one in cloud.database_servers if one.host == host.name],
         "broker": [one.version for one in cloud.brokers if one.host == host.name],
     }
+
+
+class _Shared:
+    """Hashes of what many hosts have alike, by the tuple that they share."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+
+    def hashes(self, host: Host) -> dict[str, str]:
+        """Return those of one host."""
+        return {
+            "packages": self._of(host.packages, _plain),
+            "apt_sources": self._of(host.apt_sources, _plain),
+            "units": self._of(host.units, lambda units: [[one.name, one.load, one.enabled] for one in units]),
+        }
+
+    def _of(self, shared: tuple[Shared, ...], told: Callable[[Iterable[Shared]], JsonValue]) -> str:
+        if id(shared) not in self._known:
+            self._known[id(shared)] = _hash(told(shared))
+        return self._known[id(shared)]
+
+
+def _plain(facts: Iterable[Fact]) -> JsonValue:
+    return [fact.model_dump(mode="json") for fact in facts]
+
+
+def _hashed(aspects: dict[str, JsonValue]) -> dict[str, str]:
+    return {aspect: _hash(value) for aspect, value in aspects.items()}
 
 
 def _hash(value: JsonValue) -> str:

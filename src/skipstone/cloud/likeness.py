@@ -21,9 +21,10 @@ class Likeness(NamedTuple):
     form: str
     own: tuple[str, ...]
 
-    def told(self, text: str) -> str:
-        """Return a part of the form as this text has it."""
-        return _GAP.sub(lambda gap: self.own[int(gap[1])], text) if "\0" in text else text
+
+def filled(text: str, own: Sequence[str]) -> str:
+    """Return a part of a form as the text with ``own`` in its gaps has it."""
+    return _GAP.sub(lambda gap: own[int(gap[1])], text) if "\0" in text else text
 
 
 def likeness_of(text: str, host: str) -> Likeness:

@@ -35,8 +35,9 @@ class Admission:
         self._inside: dict[str, Lanes] = {}
         self._taken: Counter[str] = Counter()
         self._load: Counter[str] = Counter()
+        self._full = {lane for lane, limit in limits.items() if limit <= 0}
         self._number = 0
-        self._full = False
+        self._none = False
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
@@ -47,17 +48,20 @@ class Admission:
         self._queues.setdefault(known, deque()).append(Waiting(self._number, name, seconds))
         self._load.update(dict.fromkeys(known, seconds))
         self._number += 1
-        self._full = False
+        self._none = False
 
     def enter(self, name: str, lanes: Lanes) -> None:
         """Let somebody in who has begun before, and counts whatever the limits say."""
         self._inside[name] = tuple(lane for lane in lanes if lane in self._limits)
         self._taken.update(self._inside[name])
+        self._full.update(lane for lane in self._inside[name] if self._taken[lane] >= self._limits[lane])
 
     def leave(self, name: str) -> None:
         """Let somebody go: its places are free."""
-        self._taken.subtract(self._inside.pop(name))
-        self._full = False
+        lanes = self._inside.pop(name)
+        self._taken.subtract(lanes)
+        self._full.difference_update(lane for lane in lanes if self._taken[lane] < self._limits[lane])
+        self._none = False
 
     def admit(self, fits: Callable[[int], bool] = lambda _: True) -> str | None:
         """Let the next one in and return its name; None where nobody may begin now.
@@ -84,12 +88,9 @@ class Admission:
         return [self._queues[lanes][0].seconds for lanes in self._with_room()]
 
     def _with_room(self) -> list[Lanes]:
-        found = [] if self._full else [lanes for lanes in self._queues if self._room(lanes)]
-        self._full = not found  # until somebody comes or goes: asked after every step, of ten thousand hosts
+        found = [] if self._none else [lanes for lanes in self._queues if self._full.isdisjoint(lanes)]
+        self._none = not found  # until somebody comes or goes: asked after every step, of ten thousand hosts
         return found
-
-    def _room(self, lanes: Lanes) -> bool:
-        return all(self._taken[lane] < self._limits[lane] for lane in lanes)
 
     def _pressure(self, lanes: Lanes) -> float:
         return max((self._load[lane] / self._limits[lane] for lane in lanes), default=0.0)

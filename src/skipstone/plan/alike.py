@@ -5,6 +5,7 @@ in its commands too; ``but`` has the values that differ otherwise, by their plac
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from skipstone.steps.step import Step
 
 LIKE = "like"
 _MODELS = 4
-"""Steps of a kind that others may be like."""
+"""Of the steps with the same id but for the host, the latest that others may be like: hosts are of kinds."""
 
 _DIFFERENCES = 8
 """Values that may differ: with more of them, a step is read more easily in full."""
@@ -39,21 +40,20 @@ def _host_of(step: Step) -> str:
 class Writing:
     """Says of each step, in the order of the file, whether it is like one before it."""
 
-    _models: dict[type[Step], list[_Model]] = field(default_factory=dict)
+    _models: dict[str, deque[_Model]] = field(default_factory=dict)
 
     def brief(self, step: Step, text: str) -> dict[str, JsonValue] | None:
         """Return what the file says instead of a step's parameters (``text``), or None: they are in full."""
-        models, host = self._models.setdefault(type(step), []), _host_of(step)
-        renamed = [(model.id, model.text.replace(model.host, host)) for model in models if model.host != host]
-        for model, found in renamed:
-            if found == text:
-                return {LIKE: model, "host": host}
-        for model, found in renamed:
-            differing = _differing(json.loads(found), json.loads(text))
+        host = _host_of(step)
+        models = self._models.setdefault(step.id.replace(host, "*"), deque(maxlen=_MODELS))
+        for model in models:
+            if host != model.host and model.text.replace(model.host, host) == text:
+                return {LIKE: model.id, "host": host}
+        for model in models:
+            differing = _differing(model.text.replace(model.host, host), text) if host != model.host else None
             if differing is not None:
-                return {LIKE: model, "host": host, "but": differing}
-        if len(models) < _MODELS:
-            models.append(_Model(step.id, host, text))
+                return {LIKE: model.id, "host": host, "but": differing}
+        models.append(_Model(step.id, host, text))
         return None
 
 
@@ -96,10 +96,10 @@ class _UnlikeError(Exception):
     """Two steps differ in more than values."""
 
 
-def _differing(model: JsonValue, other: JsonValue) -> dict[str, JsonValue] | None:
+def _differing(model: str, other: str) -> dict[str, JsonValue] | None:
     """Return the values that differ, by their place; None where there is more to it than some values."""
     try:
-        found = dict(_differences(model, other))
+        found = dict(_differences(json.loads(model), json.loads(other)))
     except _UnlikeError:
         return None
     return found if len(found) <= _DIFFERENCES else None

@@ -23,8 +23,8 @@ from skipstone.convert.policy.enforcement import GROUP
 from skipstone.convert.sections import Sections
 from skipstone.errors import InputError
 from skipstone.plan.conversion import Outline, described, masked_lines, outline
-from skipstone.plan.fleet import Fleet
 from skipstone.plan.policies import Policies
+from skipstone.plan.retelling import Retelling
 from skipstone.plan.starting import Starters
 from skipstone.plan.telling import Carried, Said, asks, changes, finding_of, left, refused, said_of, unknown
 from skipstone.steps.conversion import ConvertedFile
@@ -57,9 +57,9 @@ def configuration(
     said: dict[Said, dict[str, str]] = defaultdict(dict)
     services = tuple(services)
     ways, findings = _ways(services, source, target, keep=carrying.keep)
-    fleet = Fleet(partial(_carried, ways, Starters(services, source, target), carrying))
+    retelling = Retelling(partial(_carried, ways, Starters(services, source, target), carrying))
     for host in hosts:
-        for done in fleet.carried(host):
+        for done in retelling.carried(host):
             files[host.name] += done.files
             for each, evidence in done.said:
                 said[each][host.name] = evidence

@@ -8,6 +8,7 @@ host is not shown again (``alike``).
 import difflib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
+from skipstone.collecting import collecting_later
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.alike import Reading, Writing
 from skipstone.plan.plan import Plan, Stage
@@ -105,6 +107,7 @@ def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Scripts]:
     return plan, reading.scripts
 
 
+@collecting_later()
 def save_plan(plan: Plan, path: Path) -> None:
     """Write the plan; the same plan gives the same bytes."""
     part = path.with_name(path.name + ".part")
@@ -116,20 +119,27 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 def _pieces(plan: Plan) -> Iterator[str]:
     """Yield the file's text step by step: a plan of ten thousand as one tree would take 120 MB."""
-    texts, writing = [*_texts(plan)], Writing()
-    head = {"digest": _digest(plan, iter(texts)), "point_of_no_return": plan.point_of_no_return}
+    writing, steps = Writing(), deque[str]()
+
+    def texts() -> Iterator[str]:
+        for step, text in zip(plan.steps(), _texts(plan), strict=True):
+            steps.append(_shown(step, writing.brief(step, text)))
+            yield text
+
+    head = {"digest": _digest(plan, texts()), "point_of_no_return": plan.point_of_no_return}
     yield yaml_text(head | plan.model_dump(mode="json", exclude={"stages"}))
     yield "stages:\n" if plan.stages else "stages: []\n"
-    later = iter(texts)
     for stage in plan.stages:
         yield item_text(stage.model_dump(mode="json", exclude={"steps"}), "")
         yield "  steps:\n" if stage.steps else "  steps: []\n"
-        for step, text in zip(stage.steps, later, strict=False):
-            brief = writing.brief(step, text)
-            if brief:
-                yield f"  - {flow_text(brief)}\n"
-            else:
-                yield item_text(step.model_dump(mode="json") | {"scripts": commands_of(step)}, "  ")
+        yield from (steps.popleft() for _ in stage.steps)
+
+
+def _shown(step: Step, brief: dict[str, JsonValue] | None) -> str:
+    """Return what the file says of a step: in brief, or all of it with its commands."""
+    if brief:
+        return f"  - {flow_text(brief)}\n"
+    return item_text(step.model_dump(mode="json") | {"scripts": commands_of(step)}, "  ")
 
 
 def load_plan(path: Path) -> Plan:
@@ -172,6 +182,7 @@ def renew_plan(path: Path) -> tuple[Plan, str]:
     return plan, "\n".join(line for diff in diffs for line in diff)
 
 
+@collecting_later()
 def _read(path: Path) -> tuple[Plan, Scripts]:
     try:
         data = _parsed(path)

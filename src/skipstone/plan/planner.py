@@ -11,6 +11,7 @@ from skipstone.checks.check import listed
 from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.fingerprint import digest_from, fingerprint_of
 from skipstone.cloud.model import Cloud
+from skipstone.collecting import collecting_later
 from skipstone.errors import Inhibited, InputError
 from skipstone.plan.configuration import Carrying, configuration
 from skipstone.plan.plan import GATE_EXPIRES, Plan
@@ -48,6 +49,7 @@ def staying(cloud: Cloud, release: Release) -> Release:
 STRATEGIES = {"in-place": in_place.stages}
 
 
+@collecting_later()
 def make_plan(
     cloud: Cloud,
     catalog: Catalog,

@@ -12,13 +12,13 @@ from importlib import resources
 from itertools import groupby
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from skipstone.cloud.command import Command
 from skipstone.cloud.model import Fact
 from skipstone.steps.scripts.conversion import changed
 from skipstone.steps.shell import RELOAD_UNITS
-from skipstone.steps.step import Step
+from skipstone.steps.step import Step, is_empty
 
 _PROGRAM = resources.files("skipstone.steps.scripts").joinpath("conversion.py").read_text()
 
@@ -63,19 +63,14 @@ class Part(Fact):
     """
 
     do: Do
-    first: int = 0
-    last: int = 0
-    old: str = ""
-    new: str = ""
-    words: dict[str, str] = Field(default_factory=dict)
-    moved: bool = False
-    text: str = ""
-    why: str = ""
-
-    @model_serializer(mode="wrap")
-    def _briefly(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is as ever: a file has hundreds of parts."""
-        return {name: value for name, value in handler(self).items() if value or name == "do"}
+    first: int = Field(0, exclude_if=is_empty)
+    last: int = Field(0, exclude_if=is_empty)
+    old: str = Field("", exclude_if=is_empty)
+    new: str = Field("", exclude_if=is_empty)
+    words: dict[str, str] = Field(default_factory=dict, exclude_if=is_empty)
+    moved: bool = Field(False, exclude_if=is_empty)
+    text: str = Field("", exclude_if=is_empty)
+    why: str = Field("", exclude_if=is_empty)
 
     def instruction(self) -> dict[str, Any]:
         """Return what the host needs to know of it."""
@@ -121,20 +116,13 @@ class ConvertedFile(Fact):
     parts: tuple[Part, ...]
     masked: tuple[tuple[int, int], ...] = ()
     moved: tuple[str, ...] = ()
-    grammar: Grammar = Grammar.OPTIONS
-    becomes: str = ""
+    grammar: Grammar = Field(Grammar.OPTIONS, exclude_if=Grammar.OPTIONS.__eq__)
+    becomes: str = Field("", exclude_if=is_empty)
 
     @property
     def place(self) -> str:
         """Where the new file is put."""
         return self.becomes or self.path
-
-    @model_serializer(mode="wrap")
-    def _briefly(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what only some files have."""
-        facts: dict[str, Any] = handler(self)
-        usual = {"grammar": Grammar.OPTIONS, "becomes": ""}
-        return {name: value for name, value in facts.items() if name not in usual or value != usual[name]}
 
     def instructions(self) -> str:
         """Return what the host needs to know, a part a line."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skipstone.cloud.likeness import likeness_of, retold
+from skipstone.cloud.likeness import filled, likeness_of, retold
 
 FILE = "[DEFAULT]\nmy_ip = {a}\nhost = {h}\n[vnc]\nserver_listen = 0.0.0.0\nproxy = http://{a}:6080/{b}\n"
 
@@ -19,7 +19,7 @@ def test_files_that_differ_in_address_and_name_are_alike() -> None:
     first, second = likeness_of(text("10.0.0.21", "cmp1"), "cmp1"), likeness_of(text("10.0.0.22", "b2"), "b2")
     assert first.form == second.form
     assert (first.own, second.own) == (("cmp1", "10.0.0.21", "10.0.0.11"), ("b2", "10.0.0.22", "10.0.0.11"))
-    assert first.told(first.form) == text("10.0.0.21", "cmp1")
+    assert filled(first.form, first.own) == text("10.0.0.21", "cmp1")
     assert retold(text("10.0.0.21", "cmp1"), first.own, second.own) == text("10.0.0.22", "b2")
 
 
@@ -55,7 +55,7 @@ LINES = st.lists(
 )
 
 
-def filled(lines: list[str], host: str, address: str, other: str) -> str:
+def with_names(lines: list[str], host: str, address: str, other: str) -> str:
     names = {"HERE": address, "THIS": host, "OTHER": other}
     return "\n".join(re.sub("HERE|THIS|OTHER", lambda found: names[found[0]], line) for line in lines)
 
@@ -67,8 +67,8 @@ WHO = st.tuples(NAMES, ADDRESSES)
 def test_of_texts_that_are_alike_each_is_told_from_the_other(
     lines: list[str], one: tuple[str, str], two: tuple[str, str], other: str
 ) -> None:
-    first, second = filled(lines, *one, other), filled(lines, *two, other)
+    first, second = with_names(lines, *one, other), with_names(lines, *two, other)
     alike, again = likeness_of(first, one[0]), likeness_of(second, two[0])
-    assert alike.told(alike.form) == first
+    assert filled(alike.form, alike.own) == first
     if alike.form == again.form:
         assert retold(first, alike.own, again.own) == second

@@ -193,8 +193,13 @@ class Layout:
         return self.database
 
     def _unit(self, daemon: Daemon) -> str | None:
-        unit = daemon.unit(self.source)
-        return unit.name if unit else None
+        return self._units.get(daemon.name)
+
+    @cached_property
+    def _units(self) -> Mapping[str, str]:
+        """The source release's units by the daemons' names: they are asked for on every host."""
+        daemons = (daemon for service in self.catalog.services for daemon in service.daemons)
+        return {daemon.name: unit.name for daemon in daemons if (unit := daemon.unit(self.source))}
 
     def runs(self, host: Host, daemon: Daemon) -> bool:
         """Say whether a host runs a daemon: its unit is there and starts by itself."""
@@ -207,11 +212,11 @@ class Layout:
         """Return the units of the services' daemons that run on a host, in the order in which they start."""
         services = (service,) if service else self.services
         return tuple(
-            unit.name
+            name
             for found in services
             for daemon in found.daemons
             if (place is None or place in daemon.where) and self.runs(host, daemon)
-            if (unit := daemon.unit(self.source))
+            if (name := self._unit(daemon))
         )
 
     def target_units(
@@ -232,7 +237,7 @@ class Layout:
 
         One that the source release does not have (a split-off worker) goes where its service's API runs.
         """
-        if daemon.unit(self.source):
+        if self._unit(daemon):
             return self.runs(host, daemon)
         return not daemon.optional and host == self.home(service)
 
@@ -242,7 +247,7 @@ class Layout:
             unit.package
             for service in self.services
             for daemon in service.daemons
-            if daemon.unit(self.source) is None and self._wanted(host, service, daemon)
+            if self._unit(daemon) is None and self._wanted(host, service, daemon)
             if (unit := daemon.unit(self.target))
         )
 

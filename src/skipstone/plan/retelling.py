@@ -22,7 +22,7 @@ class _Model(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Fleet:
+class Retelling:
     """Hosts on their way; ``carry`` says what becomes of one host's files."""
 
     carry: Callable[[Host], Iterable[Carried]]
