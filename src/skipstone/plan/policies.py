@@ -199,8 +199,9 @@ class _Host:
     def _tell_of_name(self, file: ConvertedFile) -> None:
         if file.becomes:
             target = self._policies.target.title
-            text = f"{file.path} stays where it is, and {target} reads {file.becomes}"
-            self._say(Severity.INFO, text, "remove the old file when the upgrade is done")
+            text = f"{target} reads {file.becomes}, and {file.path} no more"
+            remedy = "remove the old file when the upgrade is done, where its package has not (nova's has)"
+            self._say(Severity.INFO, text, remedy)
         elif file.grammar is Grammar.BRACES and file.path.endswith(".json"):
             text = f"{file.path} is YAML from now on, under its old name"
             self._say(Severity.INFO, text, "give it another name when the upgrade is done")

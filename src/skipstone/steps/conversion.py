@@ -108,7 +108,7 @@ class ConvertedFile(Fact):
     ``masked`` are the first and last lines of values that hold a secret, so that no plan has seen them, and
     ``moved`` names of options that such a value must not refer to, since they have other names now.
     ``becomes`` is the path of the new file where the target looks for another one, which must not be there
-    yet; the original then stays where it is.
+    yet; the original is then not touched.
     """
 
     path: str

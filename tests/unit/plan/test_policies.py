@@ -47,7 +47,7 @@ def test_a_policy_of_json_becomes_the_file_that_the_target_looks_for(source: str
     with pytest.raises(ValueError, match="Expecting"):
         json.loads(after)
     (said,) = told(done, "policy-file")
-    assert (said.severity, "stays where it is" in said.title) == (Severity.INFO, True)
+    assert (said.severity, said.title.endswith("policy.json no more")) == (Severity.INFO, True)
     assert told(done, "converted")[0].title.startswith(f"{JSON} (as {YAML}) is converted")
 
 
