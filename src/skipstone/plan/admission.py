@@ -35,6 +35,7 @@ class Admission:
         self._inside: dict[str, Lanes] = {}
         self._taken: Counter[str] = Counter()
         self._load: Counter[str] = Counter()
+        self._pressure: dict[str, float] = {}
         self._full = {lane for lane, limit in limits.items() if limit <= 0}
         self._number = 0
         self._none = False
@@ -46,7 +47,7 @@ class Admission:
         """Put somebody into the queue."""
         known = tuple(lane for lane in lanes if lane in self._limits)
         self._queues.setdefault(known, deque()).append(Waiting(self._number, name, seconds))
-        self._load.update(dict.fromkeys(known, seconds))
+        self._loads(known, seconds)
         self._number += 1
         self._none = False
 
@@ -68,8 +69,9 @@ class Admission:
 
         ``fits`` says whether somebody may begin that takes so many seconds.
         """
+        pressure = self._pressure.__getitem__
         able = [
-            (-self._pressure(lanes), self._queues[lanes][0].number, lanes)
+            (-max(map(pressure, lanes), default=0.0), self._queues[lanes][0].number, lanes)
             for lanes in self._with_room()
             if fits(self._queues[lanes][0].seconds)
         ]
@@ -79,7 +81,7 @@ class Admission:
         waiting = self._queues[lanes].popleft()
         if not self._queues[lanes]:
             del self._queues[lanes]
-        self._load.subtract(dict.fromkeys(lanes, waiting.seconds))
+        self._loads(lanes, -waiting.seconds)
         self.enter(waiting.name, lanes)
         return waiting.name
 
@@ -92,8 +94,11 @@ class Admission:
         self._none = not found  # until somebody comes or goes: asked after every step, of ten thousand hosts
         return found
 
-    def _pressure(self, lanes: Lanes) -> float:
-        return max((self._load[lane] / self._limits[lane] for lane in lanes), default=0.0)
+    def _loads(self, lanes: Lanes, seconds: int) -> None:
+        """Count what there is to do in each of some lanes, and how much that is for its size."""
+        for lane in set(lanes):
+            self._load[lane] += seconds
+            self._pressure[lane] = self._load[lane] / max(self._limits[lane], 1)
 
 
 def forecast(groups: Iterable[tuple[str, Lanes, int]], limits: Mapping[str, int]) -> int:
