@@ -182,8 +182,9 @@ class Pursuit:
     async def _look(self, records: Records) -> Verdict:
         """Ask the hosts, and judge; mend and confirm where that is the judgement."""
         now = time.monotonic()
-        self._over = now if self._over is None else self._over
-        self._say(Phase.VERIFIES)
+        if self._over is None:
+            self._over = now
+            self._say(Phase.VERIFIES)
         evidence = await self._evidence(records)
         since = Since(now - self._over, self._gear.patience)
         verdict = by_evidence(self._attempt, records, evidence, since)
@@ -196,6 +197,8 @@ class Pursuit:
         elif verdict.next is Next.BACK:
             said = await self._gear.ask(self._gear.nova.complaint, self._instance.id)
             return Verdict(Next.BACK, f"{verdict.reason}; nova says: {said}" if said else verdict.reason)
+        if verdict.next in {Next.CONFIRM, Next.WAIT}:
+            self._say(Phase.VERIFIES, verdict.reason)
         return verdict
 
     async def _evidence(self, records: Records) -> Evidence:

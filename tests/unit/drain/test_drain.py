@@ -301,6 +301,8 @@ def test_a_libvirt_that_does_not_answer_is_never_a_success(bench: Bench, host: s
     with pytest.raises(DrainStopped) as stopped:
         bench.drain()
     assert "libvirt does not say" in stopped.value.evidence
+    told = [news.text for news in bench.news if news.phase is Phase.VERIFIES]
+    assert any("libvirt does not say" in text for text in told), "while it is waited for, not only at the end"
     getattr(bench.hosts, way).clear()
     assert phases(bench.drain()) == {"vm": "moved"}
     assert len(bench.cloud.requests) == 1
