@@ -70,7 +70,9 @@ def upgraded(
     said: dict[str, str] = {}
     pings, boots, before_it = PingLog(wide.instance_addresses(), home), wide.boot_ids(), homes(wide)
     try:
-        wide.skipstone("apply", plan, "-i", wide.inventory, "--yes", "--until", "verify")
+        begin = ("apply", plan, "-i", wide.inventory, "--yes", "--until", "verify")
+        said["budget"] = plain(wide.skipstone(*begin, "--budget", "api-writes=60s", codes={4}).stderr)
+        wide.skipstone("resume", "--yes", "--until", "verify", "--budget", "api-writes=1h")
         wide.on(
             sample,
             f"mkdir -p {Path(BROKEN).parent}; printf '[Service]\\nExecStartPre=/bin/false\\n' > {BROKEN}",
@@ -91,6 +93,11 @@ def upgraded(
 
 def test_a_sample_that_does_not_come_up_is_told(upgraded: Outcome) -> None:
     assert "nova-compute" in upgraded.said["sample"]
+
+
+def test_a_budget_that_breaks_in_the_outage_pauses_the_run(upgraded: Outcome) -> None:
+    assert re.search(r"BUDGET api-writes BROKEN: \w+ [\d.]+ s of 60.0 s", upgraded.said["budget"])
+    assert "skipstone resume --accept-budget api-writes" in upgraded.said["budget"]
 
 
 def test_the_run_is_done(upgraded: Outcome) -> None:
