@@ -16,7 +16,7 @@ _GAP = re.compile(r"\0(\d+)\0")
 
 
 class Likeness(NamedTuple):
-    """``form`` is the same for texts that are alike; ``own`` fills its gaps: the name, then addresses."""
+    """``form`` is the same for texts that are alike; ``own`` is what fills its gaps, in their order."""
 
     form: str
     own: tuple[str, ...]
@@ -32,13 +32,13 @@ def likeness_of(text: str, host: str) -> Likeness:
 
     The host's name counts where it is in values alone: one that is called ``nova`` has a section of its name.
     """
-    own = {host: 0}
+    nameless = _without_name(text, host) if host in text else text
+    own = {} if nameless == text else {host: 0}
 
     def gap(found: re.Match[str]) -> str:
         return f"\0{own.setdefault(found[0], len(own))}\0"
 
-    form = _ADDRESS.sub(gap, _without_name(text, host) if host in text else text)
-    return Likeness(form, tuple(own))
+    return Likeness(_ADDRESS.sub(gap, nameless), tuple(own))
 
 
 def _without_name(text: str, host: str) -> str:

@@ -34,11 +34,11 @@ class Retelling:
         What becomes of a file does not go by which address stands in it, but for those of this host itself
         and of any: they are not a host's own (``likeness_of``).
         """
-        likeness = likeness_of(_BETWEEN.join(file.text or "" for file in host.config_files), host.name)
+        # with their paths: a host that is called as a directory is not to give its name to another's
+        texts = (f"{file.path}\n{file.text or ''}" for file in host.config_files)
+        likeness = likeness_of(_BETWEEN.join(texts), host.name)
         own = likeness.own
-        files = tuple(
-            (file.path, file.text is None, file.left_out, file.shipped) for file in host.config_files
-        )
+        files = tuple((file.text is None, file.left_out, file.shipped) for file in host.config_files)
         key = (files, likeness.form, frozenset(package.source for package in host.packages))
         model = self._models.get(key)
         if model is None:

@@ -163,6 +163,14 @@ def test_hosts_that_are_alike_get_what_each_would_get_alone() -> None:
     assert [finding.where for finding in told(together, "option-removed")] == ["cmp1, cmp2, cmp3, cmp4"]
 
 
+def test_a_host_that_is_called_as_a_service_gives_its_name_to_no_path() -> None:
+    text = "[DEFAULT]\nmy_ip = 192.0.2.1\nhost = {0}\n[upgrade_levels]\ncert = {0}\n"
+    hosts = [host(name, {NOVA: text.format(name)}) for name in ("nova", "neutron")]
+    together = carry(*hosts)
+    for one in hosts:
+        assert together.files[one.name] == carry(one).files[one.name]
+
+
 def test_only_what_differs_is_converted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
