@@ -187,9 +187,9 @@ TAIL = """
 The cloud's file (`cloud.json`) has {cloud:.0f} MB, the plan's {plan:.0f} MB, the journal half way
 {journal:.0f} MB in {events:,} events.
 
-The aim for `skipstone plan` is 5 s and 500 MB. What it takes is Python's: it makes an object of each of 200,000
-instances and of 17 steps for each host, and hashes the plan as text. Its files are small since what hosts have
-alike is there once; configuration that differs in addresses alone is converted once.
+The aim for `skipstone plan` is 5 s and 500 MB. What it takes is Python's: it makes an object of each of
+200,000 instances and of 17 steps for each host, and hashes the plan as text. Its files are small since what
+hosts have alike is there once; configuration that differs in addresses alone is converted once.
 """
 
 

@@ -7,7 +7,7 @@ daemon adopts them. The one gap that instances see is the virtual switch.
 from typing import ClassVar, Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.shell import quote
+from skipstone.steps.shell import forgive, quote
 from skipstone.steps.step import Impact, Step
 
 _QEMU = "ps -C qemu-system-x86_64,qemu-system-x86,qemu-kvm,kvm -o pid=,lstart= | sort"
@@ -85,6 +85,7 @@ class AdoptInstances(Step):
         """Restart libvirt; compare QEMU's processes with the record, and libvirt's count with theirs."""
         return self.on_host(f"""
 systemctl daemon-reload
+{forgive(self.units)}
 systemctl restart {" ".join(self.units)}
 {self._compare()}
 """)

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.shell import as_user, quote, until, words
+from skipstone.steps.shell import as_user, forgive, quote, until, words
 from skipstone.steps.step import Reversibility, Step
 
 
@@ -36,6 +36,7 @@ class WaitForDatabaseServer(Step):
         """Start it if the packages left it stopped; wait; upgrade its system tables (a no-op when done)."""
         ping = "mariadb-admin ping >/dev/null 2>&1"
         return self.on_host(f"""
+{forgive((self.unit,))}
 systemctl is-active --quiet {self.unit} || systemctl start {self.unit}
 {until(ping, seconds=self.deadline - 30, otherwise=f"{self.unit} does not answer")}
 mariadb-upgrade --silent

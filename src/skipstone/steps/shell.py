@@ -94,13 +94,23 @@ def blocked(units: Iterable[str]) -> str:
     return f"for unit in {words(units)}; do test -e {_DROP_IN}; done"
 
 
+def forgive(units: Iterable[str]) -> str:
+    """Return a shell line after which systemd starts units that have failed again and again.
+
+    Five times in ten seconds, and it refuses ("start request repeated too quickly"): also once somebody has
+    repaired the cause, and the step is tried anew.
+    """
+    return f"systemctl reset-failed {words(units)} 2> /dev/null || true"
+
+
 def unblock(units: Iterable[str]) -> str:
-    """Return shell lines that let units start again."""
+    """Return shell lines that let units start again, whatever has kept them from it."""
+    units = tuple(units)
     return (
         f"for unit in {words(units)}; do\n"
         f"    rm -f {_DROP_IN}\n"
         f'    rmdir --ignore-fail-on-non-empty /etc/systemd/system/"$unit".service.d 2> /dev/null || true\n'
-        f"done\nsystemctl daemon-reload"
+        f"done\nsystemctl daemon-reload\n{forgive(units)}"
     )
 
 
