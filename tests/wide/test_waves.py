@@ -92,7 +92,8 @@ def upgraded(
 
 
 def test_a_sample_that_does_not_come_up_is_told(upgraded: Outcome) -> None:
-    assert "nova-compute" in upgraded.said["sample"]
+    assert "nova-compute.service: Control process exited" in upgraded.said["sample"]
+    assert "nova-compute.log: nothing since its last start" in upgraded.said["sample"]
 
 
 def test_a_budget_that_breaks_in_the_outage_pauses_the_run(upgraded: Outcome) -> None:

@@ -122,15 +122,23 @@ def all_active(units: Iterable[str]) -> str:
 def last_words(units: Iterable[str], *, only_failed: bool = False) -> str:
     """Return shell lines that print how units stand, and the end of their journals and log files.
 
-    ``only_failed`` leaves out those that are active; an active one can serve nothing all the same.
+    ``only_failed`` leaves out those that are active; an active one can serve nothing all the same. A log to
+    which nothing was written since its unit was last started says nothing of why that failed.
     """
     leave_out = '    systemctl --quiet is-active "$unit" && continue\n' if only_failed else ""
     return (
         f"for unit in {words(units)}; do\n{leave_out}"
         f'    echo "$unit is $(systemctl is-active "$unit" || true)"\n'
         f'    journalctl --no-pager --quiet --output=cat --lines=4 --unit="$unit" || true\n'
+        f'    began=$(systemctl show --property=InactiveExitTimestamp --value "$unit" || true)\n'
+        f'    began=$(date -d "${{began:-@0}}" +%s 2> /dev/null || echo 0)\n'
         f'    for log in /var/log/*/"$unit".log; do\n'
-        f'        if [ -e "$log" ]; then echo "$log:"; tail -n 8 "$log" | cut -c 1-300; fi\n'
+        f'        if [ ! -e "$log" ]; then continue; fi\n'
+        f'        if [ "$(stat -c %Y "$log")" -lt "$began" ]; then\n'
+        f'            echo "$log: nothing since its last start"\n'
+        f"        else\n"
+        f'            echo "$log:"; tail -n 8 "$log" | cut -c 1-300\n'
+        f"        fi\n"
         f"    done\n"
         f"done"
     )
