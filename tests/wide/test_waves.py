@@ -70,7 +70,7 @@ def upgraded(
     said: dict[str, str] = {}
     pings, boots, before_it = PingLog(wide.instance_addresses(), home), wide.boot_ids(), homes(wide)
     try:
-        begin = ("apply", plan, "-i", wide.inventory, "--yes", "--until", "verify")
+        begin = ("apply", plan, "-i", wide.inventory, "--fresh", "--yes", "--until", "verify")
         said["budget"] = plain(wide.skipstone(*begin, "--budget", "api-writes=60s", codes={4}).stderr)
         wide.skipstone("resume", "--yes", "--until", "verify", "--budget", "api-writes=1h")
         wide.on(
