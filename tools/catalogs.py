@@ -1,16 +1,19 @@
 """What the tools have in common that write a file per service from what every release's own code says."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from skipstone.catalog import load_catalog
 from skipstone.catalog.release import Release
 from skipstone.toolchain.lock import has_lock, locks_of
 
-Said = TypeVar("Said")
+Said = TypeVar("Said", bound=Mapping[Any, BaseModel])
 """What a release says of one service."""
 
 
@@ -20,12 +23,12 @@ def write_catalogs(
     *,
     asked: Callable[[Release, Iterable[str], Path], Mapping[str, Said]],
     kept: Callable[[Release, Iterable[str]], Mapping[str, Said]],
-    histories: Callable[[Mapping[str, Said]], Iterable[str]],
+    key: Callable[[Any], tuple[str, ...]],
 ) -> None:
     """Write the files of the services that the command line names, or of all.
 
     ``asked`` asks a release's toolchain, and keeps what is said in a directory; ``kept`` gives what the files
-    hold of a release that cannot be asked; ``histories`` makes a file's lines of what all releases said.
+    hold of a release that cannot be asked; ``key`` is how a line of a file begins for what is called so.
     """
     catalog = load_catalog()
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
@@ -44,8 +47,24 @@ def write_catalogs(
     for name in wanted:
         by_release = {release: said[name] for release, said in found.items() if name in said}
         path = directory / f"{name}.jsonl"
-        path.write_text("\n".join(histories(by_release)) + "\n", "utf-8")
+        path.write_text("\n".join(histories(by_release, key)) + "\n", "utf-8")
         print(f"{name}: {len(by_release)} releases, {path.stat().st_size:,} bytes")
+
+
+def histories(
+    by_release: Mapping[str, Mapping[Any, BaseModel]], key: Callable[[Any], tuple[str, ...]]
+) -> Iterator[str]:
+    """Yield a line for each name: its definitions, each under the first release that has it; null: gone."""
+    yield json.dumps({"releases": list(by_release)})
+    for name in sorted({name for said in by_release.values() for name in said}):
+        history: dict[str, Any] = {}
+        last: BaseModel | None = None
+        for release, said in by_release.items():
+            now = said.get(name)
+            if now != last:
+                history[release] = now and now.model_dump(mode="json", exclude_defaults=True)
+            last = now
+        yield json.dumps([*key(name), history], separators=(",", ":"), ensure_ascii=False)
 
 
 def _is_legacy(release: Release) -> bool:

@@ -123,20 +123,6 @@ def merged(same: list[Option]) -> Option:
     return first.model_copy(update=changes)
 
 
-def histories(by_release: Mapping[str, Options]) -> Iterable[str]:
-    """Yield a line per option: its definitions, each under the first release that has it; null: gone."""
-    yield json.dumps({"releases": list(by_release)})
-    for name in sorted({name for options in by_release.values() for name in options}):
-        history: dict[str, Any] = {}
-        last: Option | None = None
-        for release, options in by_release.items():
-            now = options.get(name)
-            if now != last:
-                history[release] = now and now.model_dump(mode="json", exclude_defaults=True)
-            last = now
-        yield json.dumps([*name, history], separators=(",", ":"), ensure_ascii=False)
-
-
 def asked(release: Release, services: Iterable[str], dumps: Path) -> dict[str, Options]:
     """Return the options of a release by service; those that its toolchain has not are left out."""
     toolchain = build(release, load_settings())
@@ -161,4 +147,4 @@ def kept(release: Release, services: Iterable[str]) -> dict[str, Options]:
 
 
 if __name__ == "__main__":
-    write_catalogs(__doc__, OPTIONS, asked=asked, kept=kept, histories=histories)
+    write_catalogs(__doc__, OPTIONS, asked=asked, kept=kept, key=tuple)

@@ -44,20 +44,6 @@ def read(said: Iterable[dict[str, Any]]) -> dict[str, Rule]:
     return {entry.pop("name"): Rule.model_validate(entry) for entry in said}
 
 
-def histories(by_release: Mapping[str, Mapping[str, Rule]]) -> Iterable[str]:
-    """Yield a line per rule: its definitions, each under the first release that has it; null: gone."""
-    yield json.dumps({"releases": list(by_release)})
-    for name in sorted({name for rules in by_release.values() for name in rules}):
-        history: dict[str, Any] = {}
-        last: Rule | None = None
-        for release, rules in by_release.items():
-            now = rules.get(name)
-            if now != last:
-                history[release] = now and now.model_dump(mode="json", exclude_defaults=True)
-            last = now
-        yield json.dumps([name, history], separators=(",", ":"), ensure_ascii=False)
-
-
 def asked(release: Release, services: Iterable[str], dumps: Path) -> dict[str, Mapping[str, Rule]]:
     """Return the rules of a release by service; those that have none in code are left out."""
     toolchain = build(release, load_settings())
@@ -79,4 +65,4 @@ def kept(release: Release, services: Iterable[str]) -> dict[str, Mapping[str, Ru
 
 
 if __name__ == "__main__":
-    write_catalogs(__doc__, RULES, asked=asked, kept=kept, histories=histories)
+    write_catalogs(__doc__, RULES, asked=asked, kept=kept, key=lambda name: (name,))
