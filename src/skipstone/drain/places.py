@@ -36,11 +36,7 @@ class Places:
         Raise RunLocked where another one does: each would undo what the other has done.
         """
         if self.take({f"{host} itself": 1}) is None:
-            raise RunLocked(
-                f"another process drains {host}, or brings its instances back",
-                where=str(self.directory),
-                remedy="let it end, or interrupt it; then repeat this command, which goes on from there",
-            )
+            raise busy(host, self.directory)
 
     def taken(self, limits: Mapping[str, int]) -> tuple[str, ...]:
         """Return the names of which every place is taken now."""
@@ -53,6 +49,15 @@ class Places:
     def _one(self, held: ExitStack, name: str, limit: int) -> bool:
         files = (self.directory / f"{quote(name, safe='')}.{number}" for number in range(limit))
         return any(_lock(held, path) for path in files)
+
+
+def busy(host: str, where: Path) -> RunLocked:
+    """Return the error that another process has a host, or its record."""
+    return RunLocked(
+        f"another process drains {host}, or brings its instances back",
+        where=str(where),
+        remedy="let it end, or interrupt it; then repeat this command, which goes on from there",
+    )
 
 
 def _lock(held: ExitStack, path: Path) -> bool:

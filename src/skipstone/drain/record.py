@@ -18,7 +18,8 @@ from typing import Any
 
 from skipstone.drain.judgement import Attempt
 from skipstone.drain.model import Kind
-from skipstone.errors import InputError, RunLocked
+from skipstone.drain.places import busy
+from skipstone.errors import InputError
 
 Json = Mapping[str, Any]
 
@@ -188,11 +189,7 @@ def _lock(descriptor: int, path: Path, host: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise RunLocked(
-            f"another process drains {host}, or brings its instances back",
-            where=str(path),
-            remedy="let it end, or interrupt it; then repeat this command, which goes on from there",
-        ) from error
+        raise busy(host, path) from error
 
 
 def _sync_directory(path: Path) -> None:
