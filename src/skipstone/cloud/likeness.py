@@ -4,7 +4,7 @@ Thousands of computes have one nova.conf but for ``my_ip``: what is found of one
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _BEFORE, _AFTER = r"(?<![\w.-])", r"(?![\w-]|\.\d)"
@@ -57,9 +57,13 @@ def _without_name(text: str, host: str) -> str:
     return done
 
 
-def retold(text: str, model: Sequence[str], own: Sequence[str]) -> str:
-    """Return what is said of a text with ``model`` in its gaps, as it is of one with ``own`` there."""
-    names = {old: new for old, new in zip(model, own, strict=True) if old != new}
+def renamed(model: Sequence[str], own: Sequence[str]) -> dict[str, str]:
+    """Return what has another name where two texts of one form have these in its gaps."""
+    return {old: new for old, new in zip(model, own, strict=True) if old != new}
+
+
+def retold(text: str, names: Mapping[str, str]) -> str:
+    """Return what is said of a text as it is of one like it, where these have other ``names``."""
     if not any(old in text for old in names):
         return text
     tokens = "|".join(map(re.escape, names))

@@ -1,10 +1,10 @@
 """Hosts whose files are alike are carried once: what becomes of one's is then told of the others."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from skipstone.cloud.likeness import likeness_of, retold
+from skipstone.cloud.likeness import likeness_of, renamed, retold
 from skipstone.cloud.model import ConfigFile, Host
 from skipstone.plan.telling import Carried, Said
 from skipstone.steps.conversion import ConvertedFile
@@ -55,23 +55,21 @@ def _model(own: tuple[str, ...], carried: Iterable[Carried]) -> _Model:
 
 
 def _retold(model: _Model, own: tuple[str, ...], files: dict[str, ConfigFile]) -> tuple[Carried, ...]:
-    names = [(old, new) for old, new in zip(model.own, own, strict=True) if old != new and old in model.text]
-    old, new = tuple(pair[0] for pair in names), tuple(pair[1] for pair in names)
+    names = {old: new for old, new in renamed(model.own, own).items() if old in model.text}
     return tuple(
         Carried(
-            tuple(_file(file, files[file.path].sha256, old, new) for file in done.files),
-            tuple((_said(said, old, new), retold(evidence, old, new)) for said, evidence in done.said)
-            if names
-            else done.said,
+            tuple(_file(file, files[file.path].sha256, names) for file in done.files),
+            tuple(_said(*said, names) for said in done.said) if names else done.said,
         )
         for done in model.carried
     )
 
 
-def _file(model: ConvertedFile, sha256: str, old: tuple[str, ...], new: tuple[str, ...]) -> ConvertedFile:
+def _file(model: ConvertedFile, sha256: str, names: Mapping[str, str]) -> ConvertedFile:
     file = model.model_copy(update={"sha256": sha256})
-    return ConvertedFile.model_validate_json(retold(file.model_dump_json(), old, new)) if old else file
+    return ConvertedFile.model_validate_json(retold(file.model_dump_json(), names)) if names else file
 
 
-def _said(said: Said, old: tuple[str, ...], new: tuple[str, ...]) -> Said:
-    return said._replace(title=retold(said.title, old, new), remedy=retold(said.remedy, old, new))
+def _said(said: Said, evidence: str, names: Mapping[str, str]) -> tuple[Said, str]:
+    title, remedy = retold(said.title, names), retold(said.remedy, names)
+    return said._replace(title=title, remedy=remedy), retold(evidence, names)

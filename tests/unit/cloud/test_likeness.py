@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skipstone.cloud.likeness import filled, likeness_of, retold
+from skipstone.cloud.likeness import filled, likeness_of, renamed, retold
 
 FILE = "[DEFAULT]\nmy_ip = {a}\nhost = {h}\n[vnc]\nserver_listen = 0.0.0.0\nproxy = http://{a}:6080/{b}\n"
 
@@ -20,7 +20,7 @@ def test_files_that_differ_in_address_and_name_are_alike() -> None:
     assert first.form == second.form
     assert (first.own, second.own) == (("cmp1", "10.0.0.21", "10.0.0.11"), ("b2", "10.0.0.22", "10.0.0.11"))
     assert filled(first.form, first.own) == text("10.0.0.21", "cmp1")
-    assert retold(text("10.0.0.21", "cmp1"), first.own, second.own) == text("10.0.0.22", "b2")
+    assert retold(text("10.0.0.21", "cmp1"), renamed(first.own, second.own)) == text("10.0.0.22", "b2")
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_of_texts_that_are_alike_each_is_told_from_the_other(
     alike, again = likeness_of(first, one[0]), likeness_of(second, two[0])
     assert filled(alike.form, alike.own) == first
     if alike.form == again.form:
-        assert retold(first, alike.own, again.own) == second
+        assert retold(first, renamed(alike.own, again.own)) == second
