@@ -156,7 +156,7 @@ def _application(
     from skipstone.cloud.inventory import load_inventory
     from skipstone.plan.planfile import load_plan
     from skipstone.settings import load_settings
-    from skipstone.views.progress import terminal
+    from skipstone.views.terminal import terminal
 
     settings = load_settings()
     if state_dir is not None:

@@ -82,7 +82,7 @@ def _drop(directory: "RunDirectory", settings: "Settings") -> RunStopped | None:
     """Drop what a run keeps; return why that stopped: a host that is gone shall not keep the other runs."""
     from skipstone.cli.application import Application
     from skipstone.run.checkpoint import plan_drop
-    from skipstone.views.progress import terminal
+    from skipstone.views.terminal import terminal
 
     console = terminal(stderr=True)
     try:

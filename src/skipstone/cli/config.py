@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.cli.conversion import STDOUT, Request
+from skipstone.cli.conversion import FILE, STDOUT, Request, print_changes
 from skipstone.cli.policy import policy
 from skipstone.cli.validation import Said, exit_code, judged, print_judgement, texts_of, validate, validator
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
     from skipstone.convert.conversion import Conversion
-
-FILE = click.Path(path_type=Path, exists=True)
 
 
 @click.group()
@@ -135,24 +133,15 @@ def _print(
     said: "Said | None",
 ) -> None:
     """Print the remarks, and where nothing was written what would change."""
-    from rich.console import Console
+    from skipstone.views.terminal import terminal
 
-    from skipstone.views.conversion import remarks_table, side_by_side
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = terminal()
     for each in conversions:
         console.print(each.name, style="bold", markup=False)
         if each.name in request.shipped:
             new = request.shipped[each.name]
             console.print(f"carried into the distribution's new file: {new}", markup=False)
-        if each.remarks:
-            console.print(remarks_table(each.remarks))
-        if not each.changed:
-            console.print("nothing changes")
-        elif not written:
-            console.print(side_by_side(each))
+        print_changes(console, each, written=bool(written))
         print_judgement(console, (said or {}).get(each.name), "the new release")
         if each.name in written:
             told = "replaced; the old file is" if request.in_place else "written:"

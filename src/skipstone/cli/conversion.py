@@ -7,12 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from skipstone.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from skipstone.convert.conversion import Conversion
     from skipstone.convert.options import OptionHistory, ReleaseOptions
 
+FILE = click.Path(path_type=Path, exists=True)
 STDOUT = Path("-")
 _PAGES = {".html", ".htm"}
 
@@ -36,8 +41,7 @@ class Request:
 
     def refuse_contradictions(self, *, as_json: bool) -> None:
         """Raise InputError for what cannot go together, before anything is converted."""
-        if self.output and self.in_place:
-            raise InputError("-o and --in-place are two ways to write", remedy="give one of them")
+        expect_one_way(self.output, in_place=self.in_place)
         if self.theirs and (len(self.sources) > 1 or not self.merge):
             what = "several files cannot go into one" if self.merge else "--theirs and --no-merge contradict"
             raise InputError(what, where=str(self.theirs), remedy="convert one file, with --theirs alone")
@@ -65,8 +69,7 @@ class Request:
 
     def _refuse_stdout(self, *, as_json: bool) -> None:
         """Raise InputError where the new file must not go to stdout."""
-        if as_json:
-            raise InputError("the new file and JSON cannot both go to stdout", remedy="-o FILE")
+        expect_stdout_free(as_json=as_json)
         if len(self.sources) > 1:
             raise InputError(
                 "several files cannot go to stdout", where=str(self.named[0]), remedy="-o DIRECTORY"
@@ -120,6 +123,30 @@ class Request:
 
             write_conversions(conversions, title, self.html)
         return written
+
+
+def expect_one_way(output: Path | None, *, in_place: bool) -> None:
+    """Raise InputError where a new file would be written in two ways."""
+    if output and in_place:
+        raise InputError("-o and --in-place are two ways to write", remedy="give one of them")
+
+
+def expect_stdout_free(*, as_json: bool) -> None:
+    """Raise InputError where a new file would go where JSON goes."""
+    if as_json:
+        raise InputError("the new file and JSON cannot both go to stdout", remedy="-o FILE")
+
+
+def print_changes(console: "Console", conversion: "Conversion", *, written: bool) -> None:
+    """Print a conversion's remarks, and where nothing was ``written`` what would change."""
+    from skipstone.views.conversion import remarks_table, side_by_side
+
+    if conversion.remarks:
+        console.print(remarks_table(conversion.remarks))
+    if not conversion.changed:
+        console.print("nothing changes")
+    elif not written:
+        console.print(side_by_side(conversion))
 
 
 def expect_page(path: Path | None) -> None:

@@ -1,7 +1,6 @@
 """``skipstone plan`` and ``skipstone runbook``."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,8 +123,6 @@ def plan(
     **rollout: Any,  # noqa: ANN401 - as ``rollout_of`` takes them
 ) -> int:
     """Write the plan that upgrades a discovered cloud; nothing is connected to, nothing is changed."""
-    from rich.console import Console
-
     from skipstone.catalog import load_catalog
     from skipstone.checks.examination import examine
     from skipstone.cloud.cloudfile import load_cloud
@@ -134,6 +131,7 @@ def plan(
     from skipstone.plan.planner import Limits, make_plan, staying
     from skipstone.plan.strategies.in_place import Computes, Handling, Suites
     from skipstone.rehearsal.report import load_rehearsal
+    from skipstone.views.terminal import terminal
     from skipstone.views.tree import plan_tree
 
     catalog = load_catalog()
@@ -171,7 +169,7 @@ def plan(
     if as_json:
         click.echo(json.dumps(to_data(made), indent=2))
         return ExitCode.DONE
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(plan_tree(made))
+    terminal().print(plan_tree(made))
     click.echo(f"\nwritten: {path}")
     verbs = (f"skipstone {verb} {path}" for verb in ("runbook", "rehearse", "apply"))
     click.echo(f"next:    {'   or   '.join(verbs)}")

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skipstone.cli.conversion import (
+    FILE,
+    STDOUT,
+    expect_one_way,
+    expect_page,
+    expect_stdout_free,
+    print_changes,
+)
 from skipstone.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from skipstone.convert.conversion import Conversion
     from skipstone.convert.policy.conversion import PolicyConversion
     from skipstone.convert.policy.effects import Effects
-
-FILE = click.Path(path_type=Path, exists=True)
-STDOUT = Path("-")
 
 
 @click.command()
@@ -61,7 +66,6 @@ def policy(
       skipstone config policy /dev/null --service glance --from zed --to 2025.1   # what new defaults alone do
     """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
     from skipstone.catalog.loader import load_catalog
-    from skipstone.cli.conversion import expect_page
     from skipstone.convert import source as files
     from skipstone.convert.policy.catalog import load_rules
     from skipstone.convert.policy.conversion import convert
@@ -101,10 +105,9 @@ def _refuse_contradictions(
     """Raise InputError for options that cannot go together, before anything is written."""
     if output is None:
         return
-    if in_place:
-        raise InputError("-o and --in-place are two ways to write", remedy="give one of them")
-    if output == STDOUT and as_json:
-        raise InputError("the new file and JSON cannot both go to stdout", remedy="-o FILE")
+    expect_one_way(output, in_place=in_place)
+    if output == STDOUT:
+        expect_stdout_free(as_json=as_json)
     if len(names) > 1 and not output.is_dir():
         raise InputError(
             "several files are converted into a directory", where=str(output), remedy="make it first"
@@ -140,22 +143,13 @@ def _new_name(name: str) -> str:
 
 def _print(done: "PolicyConversion", found: "Effects", written: Mapping[str, Path], *, told: str) -> None:
     """Print the remarks, where nothing was written what would change, and who loses or gains what."""
-    from rich.console import Console
-
-    from skipstone.views.conversion import remarks_table, side_by_side
     from skipstone.views.policy import effects_lines
+    from skipstone.views.terminal import terminal
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = terminal()
     for each in done.files:
         console.print(each.name, style="bold", markup=False)
-        if each.remarks:
-            console.print(remarks_table(each.remarks))
-        if not each.changed:
-            console.print("nothing changes")
-        elif not written:
-            console.print(side_by_side(each))
+        print_changes(console, each, written=bool(written))
         if each.name in written:
             console.print(f"{told} {written[each.name]}", markup=False, soft_wrap=True)
     for line in effects_lines(done, found):

@@ -40,8 +40,8 @@ def rollback(run: str | None, *, to: str, dry_run: bool, yes: bool, as_json: boo
     from skipstone.run.directory import undone_run
     from skipstone.run.rollback import plan_rollback
     from skipstone.settings import load_settings
-    from skipstone.views.progress import terminal
     from skipstone.views.runbook import runbook
+    from skipstone.views.terminal import terminal
 
     settings = load_settings()
     directory = undone_run(settings.runs, run)

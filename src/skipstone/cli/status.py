@@ -30,7 +30,8 @@ def status(run: str | None, *, as_json: bool) -> int:
     """Show where RUN stands: the latest where none is named. It may be going on."""
     from skipstone.run.directory import find_run, run_directories
     from skipstone.settings import load_settings
-    from skipstone.views.progress import run_json, run_picture, terminal
+    from skipstone.views.progress import run_json, run_picture
+    from skipstone.views.terminal import terminal
 
     settings = load_settings()
     directory = find_run(settings.runs, run)
@@ -84,7 +85,8 @@ def watch(run: str | None) -> int:
     from skipstone.run.journal import read_events
     from skipstone.run.runview import Fold
     from skipstone.settings import load_settings
-    from skipstone.views.progress import run_picture, shown_progress, terminal
+    from skipstone.views.progress import run_picture, shown_progress
+    from skipstone.views.terminal import terminal
 
     settings = load_settings()
     directory, console, fold = find_run(settings.runs, run), terminal(), Fold()

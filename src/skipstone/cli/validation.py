@@ -111,11 +111,9 @@ def print_judgement(console: "Console", remarks: Sequence["Remark"] | None, titl
 
 
 def _print(said: Said, texts: Mapping[str, str], release: "Release") -> None:
-    from rich.console import Console
+    from skipstone.views.terminal import terminal
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = terminal()
     for name in texts:
         console.print(name, style="bold", markup=False)
         if name in said:

@@ -48,13 +48,6 @@ SHOWN_BASIS = 12
 """Lines that a decision is based on, where the terminal is redrawn: it cuts what does not fit."""
 
 REDRAWS_PER_SECOND = 4
-LOG_WIDTH = 160
-
-
-def terminal(*, stderr: bool = False) -> Console:
-    """Return a console: as wide as the terminal, and where there is none, wide enough for a log's lines."""
-    console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=LOG_WIDTH)
 
 
 def run_picture(
