@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install lock format check test prepare-tests test-daemons test-toolchain test-machine test-lab test-wide faults routes demo bench bench-scale clean
+.PHONY: help install lock format check test prepare-tests test-faults test-database test-toolchain test-lab test-long test-machine test-wide faults routes demo bench bench-scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -26,36 +26,43 @@ format: install  ## format the code
 	ruff format .
 	ruff check --fix .
 
-check: install  ## format, lint, types, unit tests: under a minute
+check: install  ## format, lint, types, unit tests: two to five minutes
 	ruff format --check .
 	ruff check .
 	mypy
 	pytest -q -n 3 --dist worksteal tests/unit tests/plans
 
-test: prepare-tests check  ## all tests: also on real daemons and on a real cloud, an hour and a quarter (as root)
-	$(MAKE) -j 2 --output-sync=line test-daemons test-toolchain
+test: prepare-tests check  ## all tests but the long ones: also on real daemons and on a real cloud, forty minutes (as root)
+	$(MAKE) -j 2 --output-sync=line test-faults test-toolchain test-database
 	$(MAKE) test-lab
+
+test-long: install prepare-tests  ## what `make test` leaves out: more faults, rollback, releases, an hour (as root)
+	tools/prepare-machine lab
+	pytest -v -m long tests/database tests/faults tests/toolchain tests/lab
 
 prepare-tests:  # first of all: without ping, `check` leaves tests out
 	tools/prepare-machine tests
 
-test-daemons: install prepare-tests  ## tests with MariaDB, sshd and kill -9, ten minutes (as root)
-	pytest -q tests/database tests/faults --ignore tests/faults/test_versions.py
+test-faults: install prepare-tests  ## tests with sshd, kill -9 and cut connections, ten minutes (as root)
+	pytest -q -m "not long" tests/faults
 
-test-toolchain: install prepare-tests  ## tests that build releases' commands from the package index, twenty minutes
-	pytest -v tests/toolchain
+test-database: install prepare-tests  ## tests with MariaDB, four minutes (as root)
+	pytest -q -m "not long" tests/database
+
+test-toolchain: install prepare-tests  ## tests that build releases' commands from the package index, ten minutes
+	pytest -v -m "not long" tests/toolchain
 
 test-machine: install  ## a real server with GRUB, /boot and LVM, upgraded and brought back, an hour without KVM (as root)
 	tools/prepare-machine machine
 	pytest -v tests/machine
 
-test-lab: install  ## tests on a real cloud in the lab, the upgrade last, most of an hour (as root)
+test-lab: install  ## tests on a real cloud in the lab, the upgrade last, half an hour (as root)
 	tools/prepare-machine lab
-	pytest -v tests/lab
+	pytest -v -m "not long" tests/lab
 
-test-wide: install  ## a cloud with four computes, drained with faults and upgraded in waves, an hour (as root)
+test-wide: install  ## a cloud with four computes, drained with faults and upgraded in waves, two hours (as root)
 	tools/prepare-machine lab
-	rm -f out/ways.jsonl
+	rm -f out/ways.jsonl out/links.jsonl
 	pytest -v tests/wide
 	python tools/ways_table.py
 

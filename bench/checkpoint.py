@@ -127,7 +127,7 @@ class Server:
 @contextmanager
 def serving(home: Path) -> Iterator[Server]:
     """Start a server below a directory, and stop it."""
-    options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data"]
+    options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data", f"--tmpdir={home}"]
     (home / ".my.cnf").write_text(DEFAULTS.format(home=home))
     if not (home / "data").exists():
         subprocess.run(

@@ -83,11 +83,13 @@ class Upgrade:
     memory_mib: float = 0
 
 
-def skipstone(*arguments: str, fine: frozenset[int] = frozenset({0})) -> tuple[float, float]:
+def skipstone(
+    *arguments: str, fine: frozenset[int] = frozenset({0}), **environment: str
+) -> tuple[float, float]:
     """Run one verb; return its seconds, and the most memory that its process held, in MiB."""
     print("$ skipstone", *arguments, flush=True)
     began = time.monotonic()
-    process = subprocess.Popen([ROOT / ".venv/bin/skipstone", *arguments])
+    process = subprocess.Popen([ROOT / ".venv/bin/skipstone", *arguments], env=os.environ | environment)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in fine:
@@ -128,7 +130,7 @@ def upgrade(target: str) -> tuple[Upgrade, dict[str, float]]:
     shutil.rmtree(state, ignore_errors=True)
     looking, _ = skipstone("discover", "-i", str(INVENTORY), "-o", cloud, fine=frozenset({0, 1}))
     planning, _ = skipstone("plan", cloud, "--to", target, "-o", plan)
-    seconds, memory = skipstone("apply", plan, "-i", str(INVENTORY), "--yes", "--state-dir", str(state))
+    seconds, memory = skipstone("apply", plan, "-i", str(INVENTORY), "--yes", SKIPSTONE_STATE_DIR=str(state))
     (run,) = (state / "runs").iterdir()
     stages = json.loads((run / "report.json").read_text())["run"]["stages"]
     found = Upgrade(

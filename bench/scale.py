@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from big_cloud import big_cloud
+from makespan import Makespan, makespan
 from tests.unit.run.toy import Hosts, Rig, plan_of, toy
 
 from skipstone.cloud.cloudfile import save_cloud
@@ -33,6 +34,7 @@ from skipstone.run.engine import Engine, open_engine, sqlite_url
 from skipstone.run.journal import APPLICATION_ID, INSERT, SCHEMA, SCHEMA_VERSION
 from skipstone.run.runner import plan_facts
 from skipstone.run.state import Kind, RunState
+from skipstone.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/explanation/scale.md"
 POLICY = ("--sample", "3", "--wave", "10%", "--down", "2%", "--down-per-zone", "5%", "--down-per-rack", "2")
@@ -104,6 +106,14 @@ def carry_out(computes: int) -> Cost:
     return used._replace(memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
+def spans(plan_file: Path) -> dict[int, Makespan]:
+    """Return how long the waves take, by how many steps may run at once."""
+    plan = load_plan(plan_file)
+    return {
+        at_once: makespan(plan, at_once) for at_once in (Settings.model_fields["steps_at_once"].default, 200)
+    }
+
+
 def half_way(plan_file: Path, state: Path) -> tuple[Cost, int, float]:
     """Write the journal of a run of a plan that is half done.
 
@@ -165,10 +175,12 @@ def main() -> None:
         rows["reading that plan, as `apply` does"], events, size = apart(half_way, plan, state)
         rows["`skipstone status`, half done"] = command("status", state=state)
         rows["a wave of a step for each host, carried out"] = apart(carry_out, computes)
+        found = apart(spans, plan)
         sizes = (cloud.stat().st_size / 1e6, plan.stat().st_size / 1e6)
     table = "\n".join(f"| {name} | {cost} |" for name, cost in rows.items())
     facts = {"computes": computes, "instances": 20 * computes, "cores": os.cpu_count(), "load": load}
-    figures = {"events": events, "journal": size, "cloud": sizes[0], "plan": sizes[1]}
+    figures: dict[str, object] = {"events": events, "journal": size, "cloud": sizes[0], "plan": sizes[1]}
+    figures["spans"] = "\n".join(f"| {at_once} | {span.row} |" for at_once, span in found.items())
     PAGE.write_text(HEAD.format(**facts) + table + "\n" + TAIL.format(**figures))
     sys.stdout.write(PAGE.read_text())
 
@@ -190,6 +202,17 @@ The cloud's file (`cloud.json`) has {cloud:.0f} MB, the plan's {plan:.0f} MB, th
 The aim for `skipstone plan` is 5 s and 500 MB. What it takes is Python's: it makes an object of each of
 200,000 instances and of 17 steps for each host, and hashes the plan as text. Its files are small since what
 hosts have alike is there once; configuration that differs in addresses alone is converted once.
+
+## How long the waves take
+
+The same plan's waves in simulated time: a host takes its estimate times a random factor (one in three is more
+than 1.4 times slower or faster), each step of it 10 % more or less. The bound is what the slowest host takes,
+or what the fullest limit has to let through, wave by wave; nothing could be done sooner without breaking a
+limit. `steps_at_once` is the operator's own setting, and a limit, too.
+
+| steps at once | all waves | the bound | over it | most down at once | of |
+|---|---|---|---|---|---|
+{spans}
 """
 
 

@@ -88,7 +88,9 @@ def walked(release: Release, recipe: dict[str, Any], constraints: Path | None) -
         raise SystemExit(f"{release} needs --constraints: upper-constraints.txt of openstack/requirements")
     own = dict(line.split("==") for line in requirements(release, recipe) if "==" in line)
     pins = pinned(constraints) | recipe.get("pins", {}) | own
-    found = walk([*own, "pymysql", *BUILDERS], pins, recipe.get("dropped", ()))
+    replaced = recipe.get("replaced", {})
+    roots = [*own, "pymysql", *BUILDERS, *replaced.values()]
+    found = walk(roots, pins, [*recipe.get("dropped", ()), *replaced])
     return {name: _package(pins[name], files) for name, files in found.items()}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from catalogs import write_catalogs
 from oslo_options import ADDRESSES, NAME, PROCESSORS
 
+from skipstone.catalog.loader import load_catalog
 from skipstone.catalog.release import Release
 from skipstone.convert.inifile import normal
 from skipstone.convert.option import Name, Option
@@ -38,6 +39,40 @@ MISPLACED: Mapping[str, tuple[Name, ...]] = {
 }
 """Options with their older names that oslo.messaging up to 2024.2 lists below [DEFAULT] (opts.py, None:
 base_opts), and that its driver registers in its own group (impl_rabbit.py)."""
+
+EXCHANGE = Name("DEFAULT", "control_exchange")
+LEVELS = Name("DEFAULT", "default_log_levels")
+POLICY = Name("oslo_policy", "policy_file")
+STARTED: Mapping[str, Mapping[Name, Mapping[str, str]]] = {
+    "glance": {EXCHANGE: {"stein": "glance"}},  # notifier.py
+    "heat": {EXCHANGE: {"rocky": "heat"}},  # common/messaging.py
+    "neutron": {  # common/config.py, policy.py
+        EXCHANGE: {"rocky": "neutron"},
+        POLICY: {"rocky": "policy.json", "wallaby": "policy.yaml"},
+    },
+    "nova": {  # config.py, policy.py
+        EXCHANGE: {"stein": "nova"},
+        POLICY: {"stein": "policy.json", "victoria": "policy.yaml"},
+    },
+}
+"""What services make of libraries' defaults when they start, by the first release that does: the generator
+starts none, and sees it in some releases only, in which a default would then seem to change."""
+
+_FLOWS = ("OFPHandler=INFO", "OfctlService=INFO")
+_RYU = ("ryu.base.app_manager=INFO", "ryu.controller.controller=INFO")
+_OS_KEN = ("os_ken.base.app_manager=INFO", "os_ken.controller.controller=INFO")
+_OVSDB = "ovsdbapp.backend.ovs_idl.vlog=INFO"
+STARTED_LEVELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "keystone": {"rocky": ("dogpile=INFO", "routes=INFO")},  # conf/__init__.py
+    "neutron": {  # common/config.py
+        "rocky": (*_FLOWS, *_RYU, _OVSDB),
+        "stein": (*_FLOWS, *_OS_KEN, _OVSDB),
+        "ussuri": (*_FLOWS, *_OS_KEN),
+    },
+    "nova": {"stein": ("glanceclient=WARN", "oslo.privsep.daemon=INFO")},  # config.py
+    "placement": {"stein": ("routes=INFO",)},  # wsgi.py
+}
+"""The levels that they add to those of oslo.log, likewise."""
 
 Options = dict[Name, Option]
 
@@ -83,6 +118,26 @@ def placed(options: Options) -> Options:
         if listed:
             found.setdefault(Name(RABBIT, name), listed.model_copy(update={"aliases": aliases}))
     return found
+
+
+def started(service: str, release: Release, options: Options) -> Options:
+    """Return a service's options with the defaults that it has once it has started."""
+    defaults: dict[Name, Any] = {
+        name: newest(values, release) for name, values in STARTED.get(service, {}).items()
+    }
+    if more := newest(STARTED_LEVELS.get(service, {}), release):
+        listed = options[LEVELS].default
+        defaults[LEVELS] = list(dict.fromkeys([*listed, *more])) if isinstance(listed, list) else listed
+    changed = {name: options[name].model_copy(update={"default": value}) for name, value in defaults.items()}
+    return {**options, **changed}
+
+
+def newest(values: Mapping[str, Any], release: Release) -> Any:  # noqa: ANN401 - whatever is a default
+    """Return the value of the newest release up to this one, or None."""
+    known = (
+        value for since, value in reversed([*values.items()]) if load_catalog().release(since) <= release
+    )
+    return next(known, None)
 
 
 def option(entry: Mapping[str, Any], name: Name, directory: Path) -> Option:
@@ -131,7 +186,7 @@ def asked(release: Release, services: Iterable[str], dumps: Path) -> dict[str, O
     if missing := {name: path for name, path in files.items() if not path.exists()}:
         dump(toolchain, missing)
     return {
-        name: placed(read(json.loads(path.read_text("utf-8")), toolchain.directory))
+        name: started(name, release, placed(read(json.loads(path.read_text("utf-8")), toolchain.directory)))
         for name, path in files.items()
     }
 
@@ -140,7 +195,7 @@ def kept(release: Release, services: Iterable[str]) -> dict[str, Options]:
     """Return what the files hold of a release by service, where they hold anything."""
     known = {name: load_history(name) for name in services if name in known_services()}
     return {
-        name: dict(history.at(str(release)).options)
+        name: started(name, release, dict(history.at(str(release)).options))
         for name, history in known.items()
         if str(release) in history.releases
     }

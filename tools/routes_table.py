@@ -16,14 +16,15 @@ HEAD = """\
 # Routes, rehearsed
 
 Written from what `make routes`, or `pytest tests/toolchain/test_routes.py --routes PAIRS`, has recorded
-([routes.jsonl](routes.jsonl)); do not edit. CI carries Victoria to 2026.2 and Stein to Victoria.
+([routes.jsonl](routes.jsonl)); do not edit. `make test` carries Stein to Victoria, `make
+test-long` Victoria to 2026.2.
 
 Databases with content, made by each release's own commands and filled by its own code
 (`tests/toolchain/content/`), on a private {server}; carried by `skipstone rehearse` with the code of every
 stop. A pair has passed when every service's databases stand at the heads of the target release and no row was
 lost or changed in the tables that users would miss (`tests/toolchain/kept.yaml`). Nova has two cells beside
 cell0; nova, glance, cinder, heat and keystone have rows of what users deleted, too. Pairs that are not here
-were not run; those from before Queens cannot be, for the package index lacks what their releases need
+were not run; those from before Ocata cannot be, for the package index lacks what their releases need
 ([toolchains](toolchains.md)).
 
 *Carried* is the time of the databases' stage, all services side by side, and *in all* that of the whole

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from shutil import chown
 
 import pytest
 
@@ -74,7 +75,7 @@ def server() -> Iterator[Server]:
     home = Path("/tmp") / f"skipstone-test-{os.getpid()}"  # noqa: S108 - sockets have short paths
     home.mkdir(mode=0o755)
     subprocess.run(["chown", "mysql:", str(home)], check=True)
-    options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data"]
+    options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data", f"--tmpdir={home}"]
     subprocess.run(
         ["mariadb-install-db", *options, "--skip-test-db", "--auth-root-authentication-method=socket"],
         check=True,
@@ -123,6 +124,26 @@ def seal(directory: Path) -> None:
 
 def proof_step(directory: Path) -> ProveDumpRestores:
     return ProveDumpRestores(id="b.p", **COMMON, directory=str(directory), databases=NAMES)
+
+
+@pytest.fixture
+def temporary_table() -> Iterator[Path]:
+    """A file like those that a running server has in /tmp for its queries' temporary tables."""
+    path = Path("/tmp") / f"#sql-temptable-skipstone-{os.getpid()}.MAD"  # noqa: S108 - MariaDB's own default
+    path.touch()
+    chown(path, "mysql")
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_the_running_servers_temporary_tables_are_left_alone(
+    filled: Server, temporary_table: Path, tmp_path: Path
+) -> None:
+    """A scratch server that shares /tmp with the cloud's would break the queries that run there."""
+    for step in (dump_step(tmp_path / "d"), proof_step(tmp_path / "d")):
+        done = filled.run(step.apply())
+        assert done.returncode == 0, done.stderr
+    assert temporary_table.exists()
 
 
 @pytest.mark.parametrize("by_table", [(), ("nova",), NAMES])

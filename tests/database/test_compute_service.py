@@ -1,15 +1,14 @@
 """Nova's record of a compute service, in a real MariaDB: who reports is told from who was there a moment."""
 
-import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
+from contextlib import AbstractContextManager
 
 import pytest
 
 from skipstone.rehearsal.server import PrivateServer
 from skipstone.steps.compute import ConfirmServiceVersion
+from tests.database.hosting import run_beside
+from tests.repeating import repeating
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -24,36 +23,16 @@ insert into services values ('cmp1', 'nova-compute', 68, 1, 5), ('cmp1', 'nova-c
 
 def confirm(server: PrivateServer, seconds: int) -> subprocess.CompletedProcess[str]:
     """Run the step's script as its host does, which gives up so many seconds before its deadline's end."""
-    (server.directory / ".my.cnf").write_text(f"[client]\nsocket = {server.socket}\nuser = root\n")
     step = ConfirmServiceVersion(
         id="c", title="t", host="db", deadline=10 + seconds, estimate=1, compute="cmp1", version=NEW
     )
-    return subprocess.run(
-        ["sh", "-s"],
-        input=step.apply().script,
-        env={**os.environ, "HOME": str(server.directory)},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    return run_beside(server, step.apply())
 
 
-@contextmanager
-def reporting(server: PrivateServer) -> Iterator[None]:
+def reporting(server: PrivateServer) -> AbstractContextManager[None]:
     """Be the service: its version is written, and it reports, as nova's own driver does."""
-    over = Event()
-
-    def report() -> None:
-        while not over.wait(0.5):
-            server.query("update nova.services set report_count = report_count + 1 where host = 'cmp1'")
-
-    thread = Thread(target=report)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    said = "update nova.services set report_count = report_count + 1 where host = 'cmp1'"
+    return repeating(lambda: server.query(said), 0.5)
 
 
 def start(server: PrivateServer) -> None:

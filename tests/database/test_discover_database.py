@@ -48,13 +48,14 @@ insert into services (host, `binary`, version, deleted) values ('cmp1', 'nova-co
     ('gone', 'nova-compute', 53, 7);
 create table `odd ``name` (x int);
 create view all_instances as select * from instances;
-create database heat;
+create database heat character set utf8mb4;
 use heat;
 create table migrate_version (repository_id varchar(250), version int);
 insert into migrate_version values ('heat', 86);
 create table stack (id varchar(36), name varchar(255), action varchar(32), status varchar(32),
     owner_id varchar(36), deleted_at datetime);
-insert into stack values ('s1', 'live', 'CREATE', 'COMPLETE', null, null),
+insert into stack values
+    ('s1', concat('live', char(0xc285 using utf8mb4), char(13)), 'CREATE', 'COMPLETE', null, null),
     ('s2', 'nested', 'CREATE', 'COMPLETE', 's1', null),
     ('s3', 'gone', 'DELETE', 'COMPLETE', null, '2026-01-01');
 create database unrelated;
@@ -67,7 +68,7 @@ class Server:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data"]
+        self._options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data", f"--tmpdir={home}"]
         self._environment = {**os.environ, "HOME": str(home)}
         (home / ".my.cnf").write_text(f"[client]\nsocket = {home}/s\n")
 
@@ -180,7 +181,7 @@ def test_conditions_are_counted_where_the_schema_has_what_they_ask_about(facts: 
 
 def test_lists_that_no_api_gives_come_along(facts: dict[str, Any]) -> None:
     assert facts["nova_services"] == [{"host": "cmp1", "binary": "nova-compute", "version": 64}]
-    assert facts["heat_stacks"] == [{"id": "s1", "name": "live", "status": "CREATE_COMPLETE"}]
+    assert facts["heat_stacks"] == [{"id": "s1", "name": "live\x85\r", "status": "CREATE_COMPLETE"}]
 
 
 def test_nothing_secret_comes_back(facts: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from skipstone.rehearsal.databases import identify, redirect_cells, release_of
 from skipstone.rehearsal.directory import PREFIX
 from skipstone.rehearsal.isolation import isolate
 from skipstone.rehearsal.server import PrivateServer
-from tests.database.dumping import HEAD, dump, load, nova, tables
+from tests.database.dumping import HEAD, PRODUCTION, dump, load, nova, tables
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -61,6 +61,55 @@ def test_a_cell_whose_dump_is_missing(server: PrivateServer, dumps: Path) -> Non
         redirect_cells(server, found)
 
 
+def cell_at(directory: Path, address: str) -> None:
+    """Let nova have one more cell, whose database is at an address."""
+    path = directory / "nova_api.sql"
+    row = f"INSERT INTO `cell_mappings` VALUES ('2222', 'mysql+pymysql://nova:secret@{address}?a=b', 'none:///');"
+    path.write_text(path.read_text().replace("CREATE TABLE `instance_", f"{row}\nCREATE TABLE `instance_"))
+
+
+def test_a_cell_whose_database_has_the_name_of_anothers_elsewhere(server: PrivateServer, dumps: Path) -> None:
+    nova(dumps)
+    cell_at(dumps, "cell2db/nova_prod")
+    found, _ = identify(server, load_catalog(), tables(load(server, dumps)))
+    with pytest.raises(InputError, match="of the same name on different servers: nova_prod") as caught:
+        redirect_cells(server, found)
+    assert caught.value.evidence == "10.0.0.5/nova_prod; of cell 2222: cell2db/nova_prod"
+    assert "nova_prod_2.sql" in caught.value.remedy
+
+
+def test_what_is_said_to_do_about_it_lets_both_cells_be_rehearsed(server: PrivateServer, dumps: Path) -> None:
+    nova(dumps)
+    cell_at(dumps, "cell2db/nova_prod_2")
+    (dumps / "nova_prod_2.sql").write_bytes((dumps / "nova_prod.sql").read_bytes())
+    found, _ = identify(server, load_catalog(), tables(load(server, dumps)))
+    redirect_cells(server, found)
+    rows = server.query("SELECT database_connection FROM nova_api.cell_mappings ORDER BY uuid")
+    assert [server.url(name) for name in ("cell_zero", "nova_prod", "nova_prod_2")] == [
+        row[0] for row in rows
+    ]
+
+
+def test_a_template_means_the_database_that_no_other_cell_names(server: PrivateServer, dumps: Path) -> None:
+    nova(dumps)
+    path = dumps / "nova_api.sql"
+    template = "{scheme}://{username}:{password}@{hostname}:{port}/{path}?{query}"
+    path.write_text(path.read_text().replace(f"{PRODUCTION}/nova_prod?charset=utf8", template))
+    cell_at(dumps, "cell2db/another")
+    (dumps / "another.sql").write_bytes((dumps / "nova_prod.sql").read_bytes())
+    found, _ = identify(server, load_catalog(), tables(load(server, dumps)))
+    redirect_cells(server, found)
+    rows = server.query("SELECT database_connection FROM nova_api.cell_mappings ORDER BY uuid")
+    assert [server.url(name) for name in ("cell_zero", "nova_prod", "another")] == [row[0] for row in rows]
+
+
+def test_one_server_may_be_named_with_its_port_and_without(server: PrivateServer, dumps: Path) -> None:
+    nova(dumps)
+    cell_at(dumps, "10.0.0.5:3306/nova_prod")
+    found, _ = identify(server, load_catalog(), tables(load(server, dumps)))
+    redirect_cells(server, found)
+
+
 def test_two_databases_of_one_service(server: PrivateServer, dumps: Path) -> None:
     for name in ("glance", "glance_old"):
         dump(dumps, name, "CREATE TABLE `images` (id int);\nCREATE TABLE `image_locations` (id int);\n")
@@ -89,6 +138,44 @@ def test_a_dump_of_a_whole_server_brings_its_databases_and_not_its_accounts(
         "SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = 'glance'"
     )
     assert server.query(charset) == [("latin1",)]
+
+
+def test_a_dump_that_names_no_database_is_of_the_one_that_its_file_is_named_after(
+    server: PrivateServer, dumps: Path
+) -> None:
+    server.query(
+        "CREATE DATABASE nova; USE nova; CREATE TABLE instances (id int); INSERT INTO instances VALUES (1);"
+        "CREATE TRIGGER t BEFORE INSERT ON instances FOR EACH ROW SET NEW.id = 2;"
+        "CREATE VIEW v AS SELECT id FROM instances; CREATE FUNCTION f() RETURNS int RETURN 3"
+    )
+    with (dumps / "nova_prod.sql").open("wb") as file:
+        program, *options = server.client("--routines", "nova")
+        subprocess.run([f"{program}-dump", *options], stdout=file, check=True)
+    (loaded,) = load(server, dumps)
+    assert [(content.name, content.tables) for content in loaded.contents] == [("nova_prod", ["instances"])]
+    server.query("DROP DATABASE nova; INSERT INTO nova_prod.instances VALUES (1)")
+    assert server.query("SELECT id, nova_prod.f() FROM nova_prod.v ORDER BY id") == [("1", "3"), ("2", "3")]
+
+
+def test_a_directory_of_mydumper_with_triggers_and_routines_is_one_dump(
+    server: PrivateServer, dumps: Path
+) -> None:
+    texts = {
+        "metadata": "Started dump at: 2026-11-29 21:15:13\n",
+        "nova-schema-create.sql": "CREATE DATABASE `nova` /*!40100 DEFAULT CHARACTER SET utf8mb4 */;\n",
+        "nova.instances-schema.sql": "CREATE TABLE `instances` (\n  `id` int(11)\n) ENGINE=InnoDB;\n",
+        "nova.instances.sql": "/*!40101 SET NAMES binary*/;\nINSERT INTO `instances` VALUES\n(1);\n",
+        "nova.instances-schema-triggers.sql": "SET character_set_client = utf8mb3;\n"
+        "CREATE DEFINER=`root`@`%` TRIGGER t BEFORE INSERT ON instances FOR EACH ROW SET NEW.id = 2;\n",
+        "nova-schema-post.sql": "SET character_set_client = utf8mb3;\nDROP FUNCTION IF EXISTS `f`;\n"
+        "CREATE DEFINER=`root`@`%` FUNCTION `f`() RETURNS int(11)\n    DETERMINISTIC\nRETURN 3;\n",
+    }
+    for name, text in texts.items():
+        (dumps / name).write_text(text)
+    (loaded,) = load(server, dumps)
+    assert [content.name for content in loaded.contents] == ["nova"]
+    server.query("INSERT INTO nova.instances VALUES (1)")
+    assert server.query("SELECT id, nova.f() FROM nova.instances ORDER BY id") == [("1", "3"), ("2", "3")]
 
 
 @pytest.mark.parametrize(

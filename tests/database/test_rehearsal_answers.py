@@ -24,6 +24,8 @@ from skipstone.rehearsal.serving import SCRIPTS, free_ports
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 CELLS = tuple(LoadedDatabase(name, "nova", "nova", ()) for name in ("cell1", "cell2"))
+SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+"""What ends a line for ``str.splitlines``, and for no database."""
 SERVE = """
 import socket, sys
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
@@ -60,10 +62,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
                 "CREATE TABLE instances (uuid varchar(36), display_name text, deleted int, net longtext)"
             )
         server.query(
-            "SET NAMES utf8mb4;"
             "INSERT INTO cell1.instances VALUES ('b', 'zwei\\nZeilen', 0, '[{\"a\": \"10.0.0.1\"}]'),"
             "('x', 'gone', 7, NULL);"
-            "INSERT INTO cell2.instances VALUES ('a', 'NULL', 0, NULL), ('c', 'Größe', 0, NULL)"
+            f"INSERT INTO cell2.instances VALUES ('a', 'NULL', 0, NULL), ('c', 'Größe{SEPARATORS}', 0, NULL)"
         )
         yield server
 
@@ -81,8 +82,14 @@ def test_rows_of_all_cells_are_read_as_they_are(server: PrivateServer) -> None:
     assert held.rows == {
         ("a",): {"id": "a", "name": "NULL", "net": None},
         ("b",): {"id": "b", "name": "zwei\nZeilen", "net": ["10.0.0.1"]},
-        ("c",): {"id": "c", "name": "Größe", "net": None},
+        ("c",): {"id": "c", "name": f"Größe{SEPARATORS}", "net": None},
     }
+
+
+def test_answers_are_the_same_in_every_locale(server: PrivateServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    name = "SELECT display_name FROM cell2.instances WHERE uuid = 'c'"
+    assert server.query(name) == [(f"Größe{SEPARATORS}",)]
 
 
 def test_a_field_that_an_old_schema_has_not_is_left_out_and_named(server: PrivateServer) -> None:

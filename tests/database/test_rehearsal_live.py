@@ -75,9 +75,8 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServ
 @pytest.fixture(scope="module")
 def host(production: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """Its host: there the clients find the server without being told how."""
-    home = tmp_path_factory.mktemp("host")
-    (home / "my.cnf").write_text(f"[client]\nsocket = {production.socket}\n")
-    with running_sshd(home, f"SetEnv MYSQL_HOME={home}") as sshd:
+    with running_sshd(tmp_path_factory.mktemp("host")) as sshd:
+        (sshd.home / ".my.cnf").write_text(f"[client]\nsocket = {production.socket}\n")
         yield sshd
 
 

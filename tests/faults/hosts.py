@@ -101,6 +101,7 @@ def system(place: Place, name: str, setup: str) -> Iterator[str]:
     """Boot a system of its own on the host, and give the public key that its image has."""
     home = place.directory / name
     (home / "layers").mkdir(parents=True)
+    (home / "home").mkdir()
     key = new_key(home / "image_key")
     shutil.copy(f"{place.key}.pub", home / "authorized_keys")
     for file, text in (("power-on", POWER_ON), ("stub", STUB), ("setup", setup)):
@@ -109,6 +110,8 @@ def system(place: Place, name: str, setup: str) -> Iterator[str]:
     (home / "sshd_config").write_text(
         f"Port {place.port}\nListenAddress 127.0.0.1\nPidFile /run/sshd.pid\nStrictModes no\nUsePAM no\n"
         f"AuthorizedKeysFile {home}/authorized_keys\nPermitRootLogin yes\nLogLevel VERBOSE\n"
+        # Shells read ~/.bashrc of this machine's root otherwise, and that may wait: pyenv's does, for a lock.
+        f"SetEnv HOME={home}/home\n"
     )
     command = [str(home / "power-on"), str(home), PROGRAM, "-D", "-e", "-f", str(home / "sshd_config")]
     log = home / "sshd.log"

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,19 +50,23 @@ def resume(base: Path, *options: str) -> int:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
-    """A measured plan whose first step runs for four seconds, and has a step after it."""
-    script = f'echo "$0" >>{tmp_path}/log; touch {tmp_path}/begun; sleep 4; echo end'
+    """A measured plan whose first step runs until what is to happen was ``seen``, and has a step after it."""
+    wait = f"for _ in $(seq 120); do if [ -e {tmp_path}/seen ]; then break; fi; sleep 0.1; done"
+    script = f'echo "$0" >>{tmp_path}/log; touch {tmp_path}/begun; {wait}; echo end'
     plan = plan_of([here("slow", script=script), here("next", "slow", script=f'echo "$0" >>{tmp_path}/log')])
     prepare(tmp_path, plan)
     (tmp_path / MEASURED).touch()
     return tmp_path
 
 
-def paused(base: Path, fault: str = "") -> int:
+def paused(base: Path, fault: str = "", *options: str) -> int:
     """Apply, let the budget break while the first step runs, and return the exit code."""
-    process = start(base, fault, *GIVEN)
+    process = start(base, fault, *GIVEN, *options)
     wait_for(base / "begun")
     record_outage(base, 130)
+    while process.is_alive() and not view_of(base).exceeded:
+        time.sleep(0.05)
+    (base / "seen").touch()
     return end(process)
 
 
@@ -76,6 +81,11 @@ def test_the_running_step_ends_and_none_begins(slow: Path) -> None:
     said = (slow / "out").read_text()
     assert "BUDGET api-writes BROKEN: nova 130.0 s of 120.0 s" in said
     assert "skipstone resume --accept-budget api-writes --reason TEXT" in said
+
+
+def test_who_asked_for_a_stage_that_was_not_reached_is_told_too(slow: Path) -> None:
+    assert paused(slow, "", "--until", "stage1") == 4
+    assert "the run has stopped: the budget api-writes is broken" in (slow / "out").read_text()
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def ended(base: Path, state: RunState) -> bool:
     return journal.exists() and read_view(journal).state is state
 
 
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("side", ["before", pytest.param("after", marks=pytest.mark.long)])
 @pytest.mark.parametrize("step", ["convert", "deploy"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_on_the_way_there_and_on_the_way_back(base: Path, kind: Kind, step: str, side: str) -> None:

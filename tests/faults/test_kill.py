@@ -62,7 +62,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     return end_state(base)
 
 
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("side", ["before", pytest.param("after", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("kind", "step"), POINTS)
 def test_killed_at_any_event_it_goes_on(
     tmp_path: Path, undisturbed: tuple[object, ...], kind: Kind, step: str | None, side: str

@@ -11,7 +11,7 @@ from skipstone.cloud.command import OPERATOR
 from skipstone.plan.plan import Plan
 from skipstone.run.journal import read_view
 from skipstone.run.state import Kind, RunState
-from tests.faults.toyrun import apply, prepare, rollback
+from tests.faults.toyrun import VERSION, apply, end, prepare, rollback, start
 from tests.unit.run.toy import Toy, plan_of, toy
 
 POINTS = [
@@ -34,7 +34,7 @@ def plan_for(base: Path) -> Plan:
     return plan_of([undoable(base, "a"), undoable(base, "b", "a")], [undoable(base, "c")])
 
 
-@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("side", ["before", pytest.param("after", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("kind", "step"), POINTS)
 def test_killed_at_any_event_it_ends_undone(tmp_path: Path, kind: Kind, step: str | None, side: str) -> None:
     prepare(tmp_path, plan_for(tmp_path))
@@ -71,6 +71,23 @@ def test_an_undoing_that_fails_stops_and_goes_on(tmp_path: Path) -> None:
     os.mknod(tmp_path / "repaired")
     assert rollback(tmp_path) == 0
     assert not list(tmp_path.glob("made-*"))
+
+
+@pytest.mark.parametrize("verb", ["rollback", "resume"])
+def test_an_undoing_that_fails_goes_on_with_a_repaired_version(tmp_path: Path, verb: str) -> None:
+    failing = undoable(tmp_path, "a").model_copy(
+        update={"undo": f"test -e {tmp_path}/repaired && rm -f {tmp_path}/made-a"}
+    )
+    prepare(tmp_path, plan_of([failing, undoable(tmp_path, "b", "a")]))
+    assert apply(tmp_path) == 0
+    assert rollback(tmp_path) == 4
+    os.mknod(tmp_path / "repaired")
+    (tmp_path / VERSION).write_text("99")
+    assert end(start(tmp_path, verb=verb)) == 0, (tmp_path / "out").read_text()
+    assert not list(tmp_path.glob("made-*"))
+    assert len(list(tmp_path.glob("state/runs/*-rollback-*"))) == 1, "nothing is undone a second time"
+    journal = tmp_path / "state" / "runs" / "toyplan-1" / "journal.db"
+    assert read_view(journal).state is RunState.ROLLED_BACK
 
 
 def test_a_failure_names_every_way_on(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from skipstone.cloud.command import Command
 from skipstone.lab.image import MERGED_USR, Recipe, recipe, trust_what_this_machine_trusts
 from skipstone.steps.packages import DownloadPackages, KeepVersions, UpgradePackages
 
+pytestmark = [pytest.mark.real, pytest.mark.network, pytest.mark.long]
+
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a directory of this test
 SUITE = "bookworm"
 POCKETS = "/srv/pockets"
@@ -27,6 +29,7 @@ COMMON = {"title": "t", "host": "h1", "deadline": 600, "estimate": 1}
 DIRECTORY = "/var/lib/skipstone/p/apt"
 APT = {"directory": DIRECTORY, "old_suite": "first", "new_suite": "second", "add": (NEW,)}
 DOWNLOAD = DownloadPackages(id="download", **APT, **COMMON)
+AGAIN = DownloadPackages(id="again", again=True, **APT, **COMMON)
 KEEP = KeepVersions(id="keep", **APT, **COMMON)
 UPGRADE = UpgradePackages(id="upgrade", kept=True, hold=("memcached", "haproxy", "redis"), **APT, **COMMON)
 LIST = (
@@ -42,22 +45,22 @@ class System:
     def __init__(self, tree: Path) -> None:
         self.tree = tree
 
-    def run(self, script: str) -> subprocess.CompletedProcess[str]:
-        within = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    def run(self, script: str, *apart: str) -> subprocess.CompletedProcess[str]:
+        within = ["unshare", *apart, "--mount", "--pid", "--fork", "--kill-child"]
         enter = f"mount -t proc proc {self.tree}/proc && exec chroot {self.tree} sh -euc {quote(script)}"
         return subprocess.run(
             [*within, "sh", "-c", enter],
             capture_output=True, text=True, check=False, timeout=600, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def say(self, script: str) -> str:
-        done = self.run(script)
+    def say(self, script: str, *apart: str) -> str:
+        done = self.run(script, *apart)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout
 
-    def do(self, command: Command | None) -> str:
+    def do(self, command: Command | None, *apart: str) -> str:
         assert command
-        return self.say(f"sh -c {quote(command.script)}")
+        return self.say(f"sh -c {quote(command.script)}", *apart)
 
     def versions(self) -> dict[str, str]:
         form = "${Package}\\t${Version}\\n"
@@ -108,7 +111,7 @@ def _make_pockets(system: System, wanted: Recipe, main: Archive) -> None:
         " echo Size: $(stat -c %s $deb); echo SHA256: $(sha256sum < $deb | cut -d ' ' -f 1); echo;"
         " done > Packages"
     )
-    pocket = f"deb [trusted=yes] file:{POCKETS} first/"
+    pocket = f"deb [trusted=yes] copy:{POCKETS} first/"  # fetched, as over a network
     sources.write_text(f"{main.line()}\n{pocket}\n")
     system.say("rm -rf /var/lib/apt/lists/*; apt-get -q update")
 
@@ -132,8 +135,18 @@ class State:
 
 
 @pytest.fixture
+def out_of_reach(system: System) -> Iterator[None]:
+    """Take the local archives away."""
+    pockets = system.tree / POCKETS.lstrip("/")
+    away = pockets.rename(pockets.with_name("away"))
+    yield
+    away.rename(pockets)
+
+
+@pytest.fixture
 def before(system: System) -> State:
     """Give the state in which everything is fetched, with one file of ours and one package on hold."""
+    system.do(DOWNLOAD.revert())
     system.say("echo '# ours' >> /etc/memcached.conf; apt-mark hold librabbitmq4; apt-mark auto memcached")
     system.do(DOWNLOAD.apply())
     system.do(KEEP.apply())
@@ -157,6 +170,69 @@ def test_packages_go_to_newer_versions_and_come_back(system: System, before: Sta
     assert system.versions() == new, "it can be upgraded again"
     system.do(UPGRADE.revert())
     assert State.of(system) == before
+
+
+@pytest.mark.usefixtures("before", "out_of_reach")
+def test_what_was_fetched_is_there_whoever_cleans_the_hosts_own_cache(system: System) -> None:
+    system.say("apt-get clean")
+    system.do(UPGRADE.apply(), "--net")
+    system.do(UPGRADE.verify())
+    system.do(UPGRADE.revert(), "--net")
+
+
+@pytest.mark.usefixtures("before")
+def test_a_repeated_attempt_fetches_only_what_is_missing(system: System) -> None:
+    archives = system.tree / DIRECTORY.lstrip("/") / "archives"
+    fetched = {deb.name: deb.stat().st_ino for deb in archives.glob("*.deb")}
+    gone = next(name for name in fetched if name.startswith("haproxy"))
+    (archives / gone).unlink()
+    system.do(DOWNLOAD.apply())
+    again = {deb.name: deb.stat().st_ino for deb in archives.glob("*.deb")}
+    assert again.keys() == fetched.keys()
+    assert {name for name in again if again[name] != fetched[name]} <= {gone}
+    system.do(KEEP.is_done())
+    assert not list((system.tree / "var/cache/apt/archives").glob("*.deb"))
+    system.do(DOWNLOAD.revert())
+    assert not archives.parent.exists()
+
+
+@pytest.mark.usefixtures("before")
+def test_what_is_gone_before_anything_stops_is_named_and_fetched_from_an_archive_that_moved_on(
+    system: System,
+) -> None:
+    is_done = AGAIN.is_done()
+    system.do(is_done, "--net")
+    next((system.tree / DIRECTORY.lstrip("/") / "archives").glob("haproxy*.deb")).unlink()
+    done = system.run(f"sh -c {quote(is_done.script)}")
+    assert done.returncode != 0
+    assert "1 packages were fetched and are gone" in done.stderr
+    assert "haproxy_" in done.stderr
+    system.say(f"cd {POCKETS}; cp -a second aside; cd second; mv haproxy*.deb moved.deb")
+    system.say(f"sed -i 's|second/haproxy.*|second/moved.deb|' {POCKETS}/second/Packages")
+    try:
+        frozen = system.run(f"{AGAIN.apt()} --download-only dist-upgrade")
+        assert frozen.returncode != 0, "the lists of then name what is there no more"
+        system.do(AGAIN.apply())
+    finally:
+        system.say(f"cd {POCKETS}; rm -r second; mv aside second")
+    system.do(AGAIN.verify())
+    system.do(KEEP.is_done())
+    assert AGAIN.revert() is None
+
+
+def test_packages_that_apt_installs_from_where_they_lie_are_not_missed(system: System) -> None:
+    sources = system.tree / "etc/apt/sources.list"
+    text = sources.read_text()
+    sources.write_text(text.replace(" copy:", " file:"))
+    try:
+        system.do(DOWNLOAD.revert())
+        system.do(DOWNLOAD.apply())
+        system.do(DOWNLOAD.verify())
+        archives = system.tree / DIRECTORY.lstrip("/") / "archives"
+        assert list(archives.glob(f"{NEW}*.deb"))
+        assert not list(archives.glob("haproxy*.deb"))
+    finally:
+        sources.write_text(text)
 
 
 def test_an_upgrade_that_was_cut_off_comes_back(system: System, before: State) -> None:

@@ -217,6 +217,7 @@ def test_what_passes_through_the_database_is_sealed(database: str, sshd: Sshd) -
     assert "hunter2" not in dumped
 
 
+@pytest.mark.long
 def test_a_worker_with_another_password_is_found_out(tmp_path: Path, database: str, sshd: Sshd) -> None:
     with worker(tmp_path, database.replace("correct-horse", "battery-staple"), sshd, "w6"):
         wait_for_workers(database, "w6")

@@ -17,6 +17,7 @@ from skipstone.cloud.command import OPERATOR
 from skipstone.cloud.model import Cloud
 from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.planfile import save_plan
+from skipstone.run import directory
 from skipstone.steps.registry import KINDS
 from tests.unit.run.toy import Toy, plan_of, toy
 
@@ -26,6 +27,8 @@ PROCESSES.set_forkserver_preload([__name__])
 KINDS["toy"] = Toy
 MEASURED = "measured"
 """A file that says that the run has a recording, which the test writes."""
+VERSION = "version"
+"""A file with the version that Skipstone is of from then on."""
 CLOUD = "cloud.json"
 """A file with a cloud that is probed, by real probes."""
 
@@ -110,6 +113,8 @@ def _run(verb: str, base: Path, fault: str, options: tuple[str, ...]) -> None:
     os.environ["SKIPSTONE_FAULT"] = fault
     os.environ["SKIPSTONE_STATE_DIR"] = str(base / "state")
     Application._rediscover = lambda _: _cloud(base)  # type: ignore[assignment,method-assign,return-value]
+    if (base / VERSION).exists():
+        directory.__version__ = (base / VERSION).read_text()  # type: ignore[attr-defined]
     plan = [str(base / "plan.yaml"), "-i", str(base / "inventory.yaml")]
     if (base / MEASURED).exists():
         _record_nothing()

@@ -31,6 +31,7 @@ class LabCloud:
         self, *arguments: str | Path, codes: set[int] | None = None, fault: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run one verb and insist on its exit code; ``fault`` is as in ``skipstone.run.faults``."""
+        began = time.monotonic()
         done = subprocess.run(
             ["skipstone", *map(str, arguments)],
             env=self._environment | {"SKIPSTONE_FAULT": fault},
@@ -39,7 +40,7 @@ class LabCloud:
             check=False,
         )
         sys.stdout.write(done.stdout)
-        sys.stderr.write(done.stderr)
+        sys.stderr.write(f"{done.stderr}skipstone {arguments[0]}: {time.monotonic() - began:.0f} s\n")
         last = "\n".join([*done.stdout.splitlines()[-12:], *done.stderr.splitlines()[-12:]])
         assert done.returncode in (codes or {0}), f"{arguments[0]} exited with {done.returncode}:\n{last}"
         return done

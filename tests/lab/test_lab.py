@@ -23,6 +23,7 @@ UP_SECONDS = 1800
 
 pytestmark = [
     pytest.mark.lab,
+    pytest.mark.long,
     pytest.mark.skipif(os.geteuid() != 0, reason="the lab boots hosts on this machine: needs root"),
 ]
 

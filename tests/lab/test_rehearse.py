@@ -12,7 +12,7 @@ import pytest
 from skipstone.plan.planfile import load_plan
 from tests.lab.labcloud import LabCloud
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1500)]
 
 DATABASES = ("keystone", "glance", "placement", "nova_api", "nova_cell0", "nova", "neutron", "cinder", "heat")
 

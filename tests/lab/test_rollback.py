@@ -17,7 +17,7 @@ from skipstone.cloud.cloudfile import load_cloud
 from skipstone.cloud.fingerprint import differences, fingerprint_of
 from tests.lab.labcloud import LabCloud
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(2400)]
 
 BEGUN = ("--approve", "begin", "--approve", "configuration")
 """Of ``apply``: the gates that come before anything is done to the cloud."""

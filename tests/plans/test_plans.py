@@ -29,7 +29,7 @@ from skipstone.steps.drain import DrainHost, ReturnInstances
 from skipstone.steps.identity import GrantServiceRole
 from skipstone.steps.installation import InstallPackages
 from skipstone.steps.machine import TakeMachineSnapshot
-from skipstone.steps.packages import KeepVersions, UpgradePackages
+from skipstone.steps.packages import DownloadPackages, KeepVersions, UpgradePackages
 from skipstone.steps.reinstall import ReinstallHost
 from skipstone.steps.services import StopServices, WaitForAgents, WaitForApi
 from skipstone.steps.step import Impact, Reversibility
@@ -359,6 +359,19 @@ def test_where_the_system_stays_the_versions_are_kept_and_come_back() -> None:
         assert step.revert()
     assert plan.point_of_no_return
     assert plan.point_of_no_return.startswith("databases."), "the packages come back, not yet the databases"
+
+
+def test_what_was_fetched_is_looked_for_once_more_before_anything_stops() -> None:
+    plan = plan_to_antelope(on_another_archive(snapshots=""), SUITES)
+    fetches = {step.id: step for step in plan.steps() if isinstance(step, DownloadPackages)}
+    first, again = fetches["prepare.download.ctl1"], fetches["stop.download.ctl1"]
+    assert again.apply() == first.apply()
+    assert first.revert()
+    assert not again.revert(), "what lies there was fetched by the first one, too"
+    needing = [step.id for step in plan.steps() if again.id in step.needs]
+    assert needing == ["stop.versions.ctl1", "stop.services.ctl1"]
+    later = [step.id for step in plan.steps() if "computes.cmp1.download" in step.needs]
+    assert later == ["computes.cmp1.versions"], "days may lie between"
 
 
 def test_a_snapshot_is_preferred_to_versions() -> None:

@@ -35,6 +35,7 @@ class Witness(Watcher):
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.seen: list[Rows] = []
+        self._columns: dict[str, list[str]] = {}
 
     def phase(self, phase: Phase, total: int = 0) -> None:
         del total
@@ -59,9 +60,13 @@ class Witness(Watcher):
         found: Rows = {}
         for (database,) in rows(home / "s", "SHOW DATABASES"):
             for table, columns in KEPT.get(SAME_AS.get(database, database), {}).items():
-                asked = ", ".join(f"`{column}`" for column in columns)
+                name = f"{database}.{table}"
+                if name not in self._columns:  # later columns have nothing to lose: those of the source count
+                    there = {row[0] for row in rows(home / "s", f"SHOW COLUMNS FROM `{table}`", database)}
+                    self._columns[name] = [column for column in columns if column in there]
+                asked = ", ".join(f"`{column}`" for column in self._columns[name])
                 answer = rows(home / "s", f"SELECT {asked} FROM `{table}`", database)
-                found[f"{database}.{table}"] = Counter(map(tuple, answer))
+                found[name] = Counter(map(tuple, answer))
         return found
 
 

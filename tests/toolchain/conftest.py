@@ -1,6 +1,7 @@
 """Which releases are built and which pairs carried: two and two, or those of ``--releases``, ``--routes``."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ NAMED = (
     "victoria-2026.2",
     "train-2025.1",
     "queens-2024.1",
+    "ocata-victoria",
+    "ocata-2026.2",
     "stein-victoria",
     "stein-2026.2",
     "rocky-victoria",
@@ -22,7 +25,7 @@ NAMED = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--releases", default="zed,2025.1", help="releases to build and sync, or all")
-    parser.addoption("--routes", default="victoria-2026.2,stein-victoria", help="pairs to carry, or all")
+    parser.addoption("--routes", help="pairs to carry, or all; by default a short and a long one")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -30,14 +33,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "release" in metafunc.fixturenames:
         metafunc.parametrize("release", _releases(catalog, metafunc.config.getoption("--releases")), ids=str)
     if "pair" in metafunc.fixturenames:
-        wanted = metafunc.config.getoption("--routes")
-        metafunc.parametrize("pair", _pairs(catalog) if wanted == "all" else wanted.split(","))
+        metafunc.parametrize("pair", _wanted_pairs(catalog, metafunc.config.getoption("--routes")))
 
 
 def _releases(catalog: Catalog, wanted: str) -> list[Release]:
     if wanted == "all":
         return [release for release in catalog.releases if has_lock(release)]
     return [catalog.release(name) for name in wanted.split(",")]
+
+
+def _wanted_pairs(catalog: Catalog, wanted: str | None) -> list[Any]:
+    if wanted is None:
+        return ["stein-victoria", pytest.param("victoria-2026.2", marks=pytest.mark.long)]
+    return _pairs(catalog) if wanted == "all" else wanted.split(",")
 
 
 def _pairs(catalog: Catalog) -> list[str]:

@@ -13,7 +13,8 @@ class MariaDb:
     def __init__(self, home: Path) -> None:
         self.socket = home / "s"
         user = pwd.getpwuid(os.geteuid()).pw_name
-        self._options = ["--no-defaults", f"--user={user}", f"--datadir={home / 'data'}"]
+        # each server that starts removes all #sql* of its tmpdir, whoever's they are
+        self._options = ["--no-defaults", f"--user={user}", f"--datadir={home / 'data'}", f"--tmpdir={home}"]
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

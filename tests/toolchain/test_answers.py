@@ -153,6 +153,7 @@ def test_the_new_apis_answer_what_the_old_databases_held_and_reach_nothing(
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, stdout=subprocess.PIPE).returncode == 1
 
 
+@pytest.mark.long
 def test_what_purging_deleted_rows_first_would_save_is_measured(dumps: Path, tmp_path: Path) -> None:
     plain, purged = (
         rehearse(

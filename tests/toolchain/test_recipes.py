@@ -71,6 +71,7 @@ def carried(dumps: Path, directory: Path) -> RehearsalReport:
     return rehearse(CATALOG, wish, lambda release: build(release, load_settings()))
 
 
+@pytest.mark.long
 def test_placement_leaves_nova_with_every_row_and_what_train_refuses_is_made_right(inside: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="skipstone-routes-", dir="/var/tmp") as directory:
         report = carried(inside, Path(directory))

@@ -57,8 +57,8 @@ def test_nothing_was_compiled_here(release: Release) -> None:
 
 
 def test_commands_do_not_see_the_callers_python(release: Release, tmp_path: Path) -> None:
-    (tmp_path / "keystone.py").write_text("raise SystemExit('not this one')")
-    program = build(release, load_settings()).command("keystone", ("keystone-manage", "--version"))
+    (tmp_path / "nova.py").write_text("raise SystemExit('not this one')")
+    program = build(release, load_settings()).command("nova", ("nova-manage", "--version"))
     done = subprocess.run(
         program.argv,
         env={**program.environment, "PYTHONPATH": str(tmp_path)},
@@ -68,4 +68,4 @@ def test_commands_do_not_see_the_callers_python(release: Release, tmp_path: Path
         check=False,
     )
     # Python 2.7 writes versions on stderr
-    assert release.services["keystone"].latest in done.stdout + done.stderr
+    assert release.services["nova"].latest in done.stdout + done.stderr

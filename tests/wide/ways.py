@@ -1,4 +1,4 @@
-"""What each way of upgrading a compute took in the lab: noted here, written into the docs by a tool."""
+"""What each way of upgrading a compute took in the lab, and a large guest's move: noted here for the docs."""
 
 import json
 from collections import defaultdict
@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-OUT = Path("out/ways.jsonl")
+OUT, LINKS = Path("out/ways.jsonl"), Path("out/links.jsonl")
 PHASES = {
     "drain": "drain",
     "snapshot": "snapshot",
@@ -29,6 +29,14 @@ def note(way: str, status: dict[str, Any], drains: Path) -> None:
             file.write(json.dumps({"way": way, "host": host, "seconds": seconds, "moves": took}) + "\n")
 
 
+def note_link(megabits: int | None, sent: int, record: Path) -> None:
+    """Append what the first move of a drain's record took over a link, and the bytes that its host sent."""
+    seconds = next(took for _, took in _told(record))
+    LINKS.parent.mkdir(exist_ok=True)
+    with LINKS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"megabits": megabits, "sent": sent, "seconds": seconds}) + "\n")
+
+
 def _hosts(status: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Return the seconds of each phase by host: of what was begun and ended."""
     found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
@@ -41,11 +49,15 @@ def _hosts(status: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def _moves(drains: Path) -> Iterator[tuple[str, float]]:
-    """Yield the drained host and the seconds of each move that a record has, there and back."""
+    """Yield the drained host and the seconds of each move that the records have, there and back."""
     for record in sorted(drains.glob("*.jsonl")):
-        asked: dict[str, float] = {}
-        for event in map(json.loads, record.read_text(encoding="utf-8").splitlines()):
-            if event["event"] == "intent":
-                asked[event["instance"]] = event["at"]
-            elif event["event"] == "ended" and event["end"] == "moved":
-                yield record.stem, round(event["at"] - asked[event["instance"]], 1)
+        yield from _told(record)
+
+
+def _told(record: Path) -> Iterator[tuple[str, float]]:
+    asked: dict[str, float] = {}
+    for event in map(json.loads, record.read_text(encoding="utf-8").splitlines()):
+        if event["event"] == "intent":
+            asked[event["instance"]] = event["at"]
+        elif event["event"] == "ended" and event["end"] == "moved":
+            yield record.stem, round(event["at"] - asked[event["instance"]], 1)

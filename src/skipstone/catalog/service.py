@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -325,6 +326,11 @@ class Service(Entry):
     serving: Serving | None = None
     resources: tuple[Resource, ...] = ()
     changes: tuple[Change, ...] = ()
+
+    def reads(self, path: str) -> bool:
+        """Say whether all of it reads a file: one of ``config_files``, or ``*.conf`` in the ``.d`` of one."""
+        drop_in = PurePosixPath(path)
+        return path in self.config_files or any(drop_in.match(f"{own}.d/*.conf") for own in self.config_files)
 
     def invocations(self, purpose: Purpose, release: Release) -> tuple[Invocation, ...]:
         """Return the commands for a purpose in a release, in order; empty where it has none."""

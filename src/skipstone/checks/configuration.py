@@ -16,17 +16,26 @@ from skipstone.cloud.model import ConfigFile, Host
 TRUE = frozenset({"true", "1", "yes", "on"})
 
 
-class Options:
-    """The options of one host's oslo.config file."""
+class _Layer(NamedTuple):
+    """What one file sets, and what is the host's own in it."""
 
-    def __init__(self, values: Mapping[str, Mapping[str, str]], own: tuple[str, ...]) -> None:
-        self._values = values
-        self._own = own
+    values: Mapping[str, Mapping[str, str]]
+    own: tuple[str, ...]
+
+
+class Options:
+    """The options of one host's oslo.config file, with those of what lies in its ``.d``."""
+
+    def __init__(self, *layers: _Layer) -> None:
+        self._layers = layers
 
     def get(self, section: str, option: str) -> str | None:
-        """Return an option's value, or None where it is not set."""
-        value = self._values.get(section, {}).get(option)
-        return None if value is None else filled(value, self._own)
+        """Return an option's value, or None where it is not set; the first layer that sets it counts."""
+        for values, own in self._layers:
+            value = values.get(section, {}).get(option)
+            if value is not None:
+                return filled(value, own)
+        return None
 
 
 @lru_cache(maxsize=1024)  # thousands of computes have files of few forms
@@ -45,11 +54,26 @@ def _read(text: str) -> Mapping[str, Mapping[str, str]] | None:
     return {section: {k: v or "" for k, v in parser.items(section)} for section in parser.sections()}
 
 
-def read_options(text: str, host: str) -> Options | None:
-    """Return the options of a host's oslo.config file, or None where it is not one."""
+def read_options(host: Host, file: ConfigFile) -> Options | None:
+    """Return the options of a host's oslo.config file, or None where it is not one.
+
+    The file goes before what lies in its ``.d``, as oslo.config has it where the file is named on the command
+    line (``--config-file``, in Debian's units); of those, the last by name.
+    """
+    inside = f"{file.path}.d/"
+    drop_ins = sorted(
+        (one for one in host.config_files if one.path.startswith(inside) and one.path.endswith(".conf")),
+        key=lambda one: one.path,
+        reverse=True,
+    )
+    layers = [_layer(one.text or "", host.name) for one in (file, *drop_ins)]
+    return Options(*filter(None, layers)) if layers[0] is not None else None
+
+
+def _layer(text: str, host: str) -> _Layer | None:
     likeness = likeness_of(text, host)
     values = _read(likeness.form)
-    return None if values is None else Options(values, likeness.own)
+    return None if values is None else _Layer(values, likeness.own)
 
 
 def options_of(upgrade: Upgrade, *names: str) -> Iterator[tuple[Host, ConfigFile, Options]]:
@@ -57,7 +81,7 @@ def options_of(upgrade: Upgrade, *names: str) -> Iterator[tuple[Host, ConfigFile
     for host in upgrade.reachable:
         for file in host.config_files:
             if file.text is not None and file.path.rsplit("/", 1)[-1] in names:
-                read = partial(read_options, file.text, host.name)
+                read = partial(read_options, host, file)
                 options = upgrade.once(("options", host.name, file.path), read)
                 if options is not None:
                     yield host, file, options

@@ -12,7 +12,7 @@ from skipstone.cloud.system import BTRFS, COPY, HOOK, KEPT
 MIB = 1 << 20
 GIB = 1 << 30
 
-PACKAGES_NEED: Mapping[str, int] = MappingProxyType({"/var/cache/apt": 1 * GIB, "/usr": 1 * GIB})
+PACKAGES_NEED: Mapping[str, int] = MappingProxyType({"/var/lib/skipstone/PLAN/apt": 1 * GIB, "/usr": 1 * GIB})
 """Bytes free for a move to the next Debian: downloads, and old beside new while dpkg unpacks.
 
 Measured on the lab's controller from Debian 12 to 13, then doubled.

@@ -119,8 +119,9 @@ class ConffilesWillBeKept(Check):
     """No changed configuration file meets a new version from a package.
 
     dpkg would ask; the plan answers for all: ours is kept, the package's lies beside it as ``.dpkg-dist``.
-    This says so beforehand, because what a new default would have brought is then missing. The services' own
-    options are converted by the plan; policies, pipelines (``paste``) and what is not OpenStack's are not.
+    This says so beforehand, because what a new default would have brought is then missing. The plan
+    converts the services' own options, policies, pipelines (``paste``) and what starts them; what is not
+    OpenStack's stays as it is.
     Source: dpkg(1), --force-confold. May go: when the plan merges what packages ship.
     """
 

@@ -43,7 +43,13 @@ from skipstone.checks.releases import (
     TargetIsMaintained,
     TargetIsPackaged,
 )
-from skipstone.checks.schemas import BlockersSatisfied, OnlineDataMigrationsAreDone, SchemaHeadsMatchRelease
+from skipstone.checks.schemas import (
+    BlockersSatisfied,
+    DatabasesAreFound,
+    OnlineDataMigrationsAreDone,
+    SchemaHeadsMatchRelease,
+    TablesAreTheServicesOwn,
+)
 from skipstone.checks.sources import SourcesAreKnown, SuitesAreNeighbours
 from skipstone.checks.units import DaemonsAreRunning, NoUnitMasked
 from skipstone.checks.workloads import (
@@ -87,7 +93,9 @@ CHECKS: tuple[type[Check], ...] = (
     DatabaseIsMySQL,
     DatabasesAreUnicode,
     MariaDBCollationsStayCompatible,
+    DatabasesAreFound,
     SchemaHeadsMatchRelease,
+    TablesAreTheServicesOwn,
     OnlineDataMigrationsAreDone,
     BlockersSatisfied,
     SoftDeletedRowsAreFew,

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from skipstone.catalog.limits import Condition, conditions
 from skipstone.catalog.service import Blocker, Effect, Service
-from skipstone.checks.check import Check, Upgrade
+from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import Database
 
 ONLINE = "online_data_migrations"
+VERSION_TABLE = "alembic_version"
 
 
 class SchemaHeadsMatchRelease(Check):
@@ -52,6 +53,60 @@ class SchemaHeadsMatchRelease(Check):
         )
 
 
+class DatabasesAreFound(Check):
+    """Every service's databases were found.
+
+    What was not found is neither backed up nor looked at, while the service's own commands migrate it.
+    Source: the databases of the catalog, as far as the cloud's release has a schema for them. May go: never.
+    """
+
+    id = "database-not-found"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find services that run here without a database, where the servers were asked."""
+        if upgrade.source is None or not upgrade.cloud.database_servers:
+            return
+        here = {(one.service, one.known_as or one.name) for one in upgrade.cloud.databases}
+        for service in upgrade.services:
+            entry = upgrade.source.services.get(service.name)
+            schemas = entry.schema_.heads if entry else {}
+            for known in service.databases:
+                if known.connection and known.schema_ in schemas and (service.name, known.name) not in here:
+                    servers = listed(server.host for server in upgrade.cloud.database_servers)
+                    yield self.inhibitor(
+                        f"{service.name} runs here, and its database {known.name} was not found",
+                        where=service.name,
+                        evidence=f"servers that were asked: {servers}; hosts' configuration names no other",
+                        remedy=f"put its server into the group database, or see to [{known.connection}] of"
+                        f" {service.config_files[0]}, then discover again",
+                    )
+
+
+class TablesAreTheServicesOwn(Check):
+    """Databases hold no tables of further projects.
+
+    Neutron's plug-ins (VPN, firewall, load balancers, dynamic routing) keep theirs in neutron's database,
+    with a version table for each. Neutron's own command migrates those whose packages are installed; a
+    rehearsal has not these packages.
+    Source: neutron@26.0.0:neutron/db/migration/cli.py. May go: when toolchains have the plug-ins.
+    """
+
+    id = "tables-of-plug-ins"
+
+    def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
+        """Find version tables beside the service's own."""
+        for database in upgrade.cloud.databases:
+            others = sorted(t.name for t in database.tables if t.name.startswith(f"{VERSION_TABLE}_"))
+            if others:
+                yield self.warning(
+                    f"database {database.name} holds tables of plug-ins",
+                    where=database.name,
+                    evidence=f"version tables: {listed(others)}",
+                    remedy="see that the target's Debian has their packages, or what upstream says of those"
+                    " that have ended; a rehearsal does not migrate them",
+                )
+
+
 def _schema(service: Service, database: Database) -> str | None:
     """Return the key of a database's heads; by its catalog name, or because the service has one schema."""
     name = database.known_as or database.name
@@ -62,12 +117,11 @@ def _schema(service: Service, database: Database) -> str | None:
 
 def _heads(upgrade: Upgrade, database: Database, schema: str) -> list[set[str]]:
     """Return the heads that are in order: the source's, those of its point releases, the target's."""
-    found = []
-    for release in (upgrade.source, upgrade.target):
-        entry = release.services.get(database.service) if release else None
-        if entry:
-            found += [entry.schema_.heads.get(schema), entry.schema_.point_heads.get(schema)]
-    return [set(heads) for heads in found if heads]
+    releases = [release for release in (upgrade.source, upgrade.target) if release]
+    entries = [
+        release.services[database.service] for release in releases if database.service in release.services
+    ]
+    return [heads for entry in entries for heads in entry.schema_.possible(schema)]
 
 
 class _Conditions(Check):

@@ -74,8 +74,8 @@ class DaemonsAreRunning(Check):
 class NoUnitMasked(Check):
     """No daemon is masked.
 
-    The plan masks units while packages change and unmasks them afterwards: a mask that was there before is
-    an operator's wish, or left over from a run that was given up.
+    The plan blocks units by a drop-in while packages change, never by a mask: a mask is an operator's wish,
+    and its daemon would not start afterwards.
     Source: Skipstone's package steps. May go: never.
     """
 

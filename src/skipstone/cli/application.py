@@ -154,12 +154,21 @@ class Application:
                 evidence="\n".join([step.evidence, *also]),
                 remedy="\n".join([step.remedy, *self._choices(view.run, step.id)]),
             )
-        if view.state is RunState.STOPPED and (self.options.until is None or view.refusing_gate):
+        if view.state is RunState.STOPPED and not self._reached(view):
             raise RunStopped(
                 f"the run has stopped: {view.reason}; {len(view.remaining)} steps remain",
                 evidence="\n".join(f"budget {one.name}: {one.figures}" for one in view.exceeded),
                 remedy=_how_to_go_on(view),
             )
+
+    def _reached(self, view: "RunView") -> bool:
+        """Return whether the stage that was to be reached is done, and all before it: so it was to stop."""
+        if self.options.until is None:
+            return False
+        names = [stage.name for stage in self.plan.stages]
+        asked = self.plan.stages[: names.index(self.options.until) + 1]
+        remaining = {step.id for step in view.remaining}
+        return remaining.isdisjoint(step.id for stage in asked for step in stage.steps)
 
     def _choices(self, run: str, failed: str) -> list[str]:
         """Return what else an operator can do after a step failed; its remedy names resume."""
@@ -193,6 +202,7 @@ class Application:
         from skipstone.plan.plan import ALWAYS_A_WAY_BACK
         from skipstone.views.measure import duration
         from skipstone.views.progress import run_picture
+        from skipstone.views.waves import narrowed
 
         if directory.begun:
             self.console.print(run_picture(directory.view()))
@@ -212,6 +222,8 @@ class Application:
             self.console.print(f"  {stage.name:<24}{len(stage.steps):>4} steps  {duration(stage.estimate)}")
             if plan.point_of_no_return in {step.id for step in stage.steps}:
                 self.console.print(f"  [bold red]point of no return: {plan.point_of_no_return}[/]")
+        if slower := narrowed(plan, self.settings.steps_at_once):
+            self.console.print(f"[yellow]{slower}[/]", soft_wrap=True)
 
     def _consent(self, directory: "RunDirectory") -> "Consent":
         """Return what is approved beforehand; who sits at a terminal is asked for the first gate at once."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skipstone.cli.options import inventory_option
+
 if TYPE_CHECKING:
     from skipstone.cli.application import Application, Options
     from skipstone.run.budget import Allowance
@@ -21,10 +23,16 @@ BUDGET = click.option(
     metavar="NAME=VALUE",
     multiple=True,
     help="Pause when users feel more than this: api-reads, api-writes (also api-writes:nova), instance-gap,"
-    " pair-gap, disk-gap in s, m or h; instance-loss in %.",
+    " pair-gap, disk-gap in s, m or h; instance-loss in %; instance-reboots, a number.",
 )
 
 SIGNALS = """
+\b
+Exit codes:
+  0  done, or the stage of --until is reached
+  2  refused: nothing was begun
+  4  stopped: see the evidence
+
 Ctrl-C lets the running steps end and begins no other; a second Ctrl-C leaves at once, while the hosts go on
 with their jobs. In any case `skipstone resume`, or the same apply, goes on from there.
 """
@@ -40,12 +48,11 @@ Examples:
 {SIGNALS}"""
 )
 @click.argument("plan_file", type=FILE)
-@click.option("-i", "--inventory", "inventory_file", type=FILE, required=True, help="The cloud's inventory.")
+@inventory_option
 @YES
 @APPROVE
 @UNTIL
 @click.option("--fresh", is_flag=True, help="Begin a new run, where the last one of this plan is unfinished.")
-@click.option("--state-dir", type=FILE, help="Where runs are kept.  [default: the settings' state_dir]")
 @click.option("--measure/--no-measure", default=True, help="Probe APIs and instances meanwhile.")
 @click.option(
     "--tcp-port",
@@ -63,7 +70,6 @@ def apply(
     approve: tuple[str, ...],
     until: str | None,
     fresh: bool,
-    state_dir: Path | None,
     measure: bool,
     tcp_port: int | None,
     budgets: tuple[str, ...],
@@ -82,7 +88,7 @@ def apply(
         tcp_port=tcp_port,
         allowance=allowance,
     )
-    return _application(plan_file, inventory_file, options, state_dir).finish(as_json=as_json)
+    return _application(plan_file, inventory_file, options).finish(as_json=as_json)
 
 
 @click.command(
@@ -149,22 +155,17 @@ def _allowance(budgets: tuple[str, ...], accepted: tuple[str, ...] = (), why: st
     return Allowance(tuple(map(parse_budget, budgets)), accepted, operator_here(), why)
 
 
-def _application(
-    plan_file: Path, inventory_file: Path, options: "Options", state_dir: Path | None = None
-) -> "Application":
+def _application(plan_file: Path, inventory_file: Path, options: "Options") -> "Application":
     from skipstone.cli.application import Application
     from skipstone.cloud.inventory import load_inventory
     from skipstone.plan.planfile import load_plan
     from skipstone.settings import load_settings
     from skipstone.views.terminal import terminal
 
-    settings = load_settings()
-    if state_dir is not None:
-        settings = settings.model_copy(update={"state_dir": state_dir})
     return Application(
         plan=load_plan(plan_file),
         inventory=load_inventory(inventory_file),
-        settings=settings,
+        settings=load_settings(),
         options=options,
         console=terminal(stderr=True),
     )

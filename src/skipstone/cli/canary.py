@@ -4,6 +4,9 @@ import click
 
 from skipstone.errors import ExitCode
 
+PORT = 80
+"""Where the probes look."""
+
 _UNIT = """\
 [Unit]
 Description=Says that this instance lives, whom it reaches, and whether its writes end
@@ -31,17 +34,23 @@ from where `apply` runs, and ICMP between the instances.
 @click.option("--user-data", is_flag=True, help="As cloud-init's user data, which installs and starts it.")
 @click.option("--peer", "peers", metavar="IPV4", multiple=True, help="Whom it pings, and nobody else.")
 @click.option("--write", "folders", metavar="FOLDER", multiple=True, help="Where it writes and syncs.")
-@click.option("--port", type=click.IntRange(1, 65535), default=80, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=PORT,
+    show_default=True,
+    help="Where it listens; the probes of `apply` read this one only.",
+)
 def canary(*, user_data: bool, peers: tuple[str, ...], folders: tuple[str, ...], port: int) -> int:
     """Print a script for an instance: boot-id, whether it reaches its peers, whether its writes end.
 
     It is one file for any Linux guest with Python 3.6, and answers `GET /` with one line. The probes of
-    `skipstone apply` read it where it listens on port 80.
+    `skipstone apply` read it where it listens on its default port.
     """
     script = _script()
     if not user_data:
-        if peers or folders:
-            raise click.UsageError("without --user-data, give --peer and --write to the script itself")
+        if peers or folders or port != PORT:
+            raise click.UsageError("without --user-data, give --peer, --write, --port to the script itself")
         click.echo(script, nl=False)
         return ExitCode.DONE
     click.echo(_user_data(script, _options(peers, folders, port)), nl=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skipstone.cli.options import inventory_option
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -33,14 +34,7 @@ Examples:
   skipstone discover -i hosts.ini --json | jq '.agents[] | select(.alive | not)'
 """
 )
-@click.option(
-    "-i",
-    "--inventory",
-    "inventory_file",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Hosts and how to reach them: Skipstone's own YAML, or an Ansible inventory.",
-)
+@inventory_option
 @click.option(
     "-o",
     "--output",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skipstone.cli.options import inventory_option, plan_option
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -70,17 +71,8 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that both verbs have."""
     options = (
         click.argument("host"),
-        click.option(
-            "-i",
-            "--inventory",
-            "inventory_file",
-            type=FILE,
-            required=True,
-            envvar="SKIPSTONE_INVENTORY",
-            show_envvar=True,
-            help="The cloud's inventory.",
-        ),
-        click.option("--plan", "plan", metavar="PLAN", help="The plan that this is a part of."),
+        inventory_option,
+        plan_option(required=False),
         click.option(
             "--record",
             "record_file",

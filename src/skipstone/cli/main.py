@@ -90,7 +90,7 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
       skipstone check cloud.yaml --to 2025.1
       skipstone plan cloud.yaml --to 2025.1 -o plan.yaml
       skipstone runbook plan.yaml
-      skipstone apply plan.yaml
+      skipstone apply plan.yaml -i inventory.yaml
     """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
     ctx.obj = {"debug": debug}
 

@@ -29,7 +29,13 @@ Examples:
 )
 @click.argument("cloud_file", type=FILE)
 @click.option("--to", "target_name", required=True, metavar="REL", help="Release to upgrade to.")
-@click.option("--strategy", type=click.Choice(["in-place"]), default="in-place", show_default=True)
+@click.option(
+    "--strategy",
+    type=click.Choice(["in-place"]),
+    default="in-place",
+    show_default=True,
+    help="How the hosts are upgraded.",
+)
 @click.option(
     "--gate-expires",
     type=click.IntRange(min=1),
@@ -171,8 +177,8 @@ def plan(
         return ExitCode.DONE
     terminal().print(plan_tree(made))
     click.echo(f"\nwritten: {path}")
-    verbs = (f"skipstone {verb} {path}" for verb in ("runbook", "rehearse", "apply"))
-    click.echo(f"next:    {'   or   '.join(verbs)}")
+    click.echo(f"next:    skipstone runbook {path}")
+    click.echo(f"         skipstone rehearse {path} -i INVENTORY   or   skipstone apply {path} -i INVENTORY")
     return ExitCode.DONE
 
 

@@ -19,6 +19,7 @@ from skipstone.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from skipstone.convert.conversion import Conversion
+    from skipstone.convert.option import Name
     from skipstone.convert.policy.conversion import PolicyConversion
     from skipstone.convert.policy.effects import Effects
 
@@ -70,12 +71,12 @@ def policy(
     from skipstone.convert.policy.catalog import load_rules
     from skipstone.convert.policy.conversion import convert
     from skipstone.convert.policy.effects import effects
-    from skipstone.convert.policy.enforcement import enforcements, settings_of
+    from skipstone.convert.policy.enforcement import enforcements
 
     catalog = load_catalog()
     history = load_rules(catalog.service(service).name)
     way = history.between(catalog.release(source), catalog.release(target))
-    settings = settings_of(files.read(conf), str(conf)) if conf else {}
+    settings = _settings(conf, history.service, str(way[0].release)) if conf else {}
     enforced = enforcements(history.service, [each.release for each in way], settings)
     texts = {str(path): text for each in file for path, text in files.gather_policy(each).items()}
     _refuse_contradictions(list(texts), output, in_place=in_place, as_json=as_json)
@@ -97,6 +98,16 @@ def policy(
         _print(done, found, written, told="replaced; the old file is" if in_place else "written:")
     undecided = any(each.undecided for each in done.files)
     return ExitCode.WARNINGS if undecided else ExitCode.DONE
+
+
+def _settings(conf: Path, service: str, release: str) -> Mapping["Name", str]:
+    """Return what a release's configuration file sets of oslo.policy."""
+    from skipstone.convert.inifile import parse
+    from skipstone.convert.options import load_history
+    from skipstone.convert.policy.enforcement import settings_of
+    from skipstone.convert.source import read
+
+    return dict(settings_of(parse(read(conf), str(conf)), load_history(service).at(release)))
 
 
 def _refuse_contradictions(

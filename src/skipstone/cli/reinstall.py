@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skipstone.cli.drain import drain
+from skipstone.cli.options import inventory_option, plan_option
 
 if TYPE_CHECKING:
     from skipstone.cloud.inventory import Inventory
@@ -16,15 +17,13 @@ if TYPE_CHECKING:
     from skipstone.drain.paperwork import Placement
     from skipstone.reinstall.store import Kept
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-
 
 @click.group()
 def reinstall() -> None:
     """Keep what makes a compute host itself, and bring it back after it was installed anew.
 
-    In this order: `skipstone drain HOST --empty`, keep, allow; install it; restore; then its packages, and
-    confirm. A plan made with --computes reinstall has all of it.
+    A plan made with --computes reinstall has all of it, in order, and the steps between that are commands on
+    the host: `skipstone runbook` prints them.
     """
 
 
@@ -32,16 +31,15 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every verb has."""
     options = (
         click.argument("host"),
-        click.option("-i", "--inventory", "inventory_file", type=FILE, required=True,
-                     envvar="SKIPSTONE_INVENTORY", show_envvar=True, help="The cloud's inventory."),
-        click.option("--plan", metavar="PLAN", required=True, help="The plan that this is a part of."),
-    )  # fmt: skip
+        inventory_option,
+        plan_option(required=True),
+    )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-@reinstall.command()
+@reinstall.command(epilog="\b\nExample:\n  skipstone reinstall keep cmp1 -i inventory.yaml --plan PLAN_ID")
 @_shared
 def keep(host: str, *, inventory_file: Path, plan: str) -> None:
     """Copy a host's identity to this machine: keys, names, configuration, what nova calls it."""
@@ -56,7 +54,7 @@ def keep(host: str, *, inventory_file: Path, plan: str) -> None:
     click.echo(f"{host}: {kept.expect_whole()} files are kept in {kept.directory}")
 
 
-@reinstall.command()
+@reinstall.command(epilog="\b\nExample:\n  skipstone reinstall check cmp1 -i inventory.yaml --plan PLAN_ID")
 @_shared
 def check(host: str, *, inventory_file: Path, plan: str) -> None:
     """See that what was kept is there and whole."""
@@ -64,7 +62,7 @@ def check(host: str, *, inventory_file: Path, plan: str) -> None:
     click.echo(f"{host}: {kept.expect_whole()} files are kept, of node {kept.names.provider}")
 
 
-@reinstall.command()
+@reinstall.command(epilog="\b\nExample:\n  skipstone reinstall allow cmp1 -i inventory.yaml --plan PLAN_ID")
 @_shared
 @click.pass_context
 def allow(context: click.Context, host: str, *, inventory_file: Path, plan: str) -> None:
@@ -80,7 +78,10 @@ def allow(context: click.Context, host: str, *, inventory_file: Path, plan: str)
     click.echo(f"{host}: its disks may go")
 
 
-@reinstall.command()
+@reinstall.command(
+    epilog="\b\nExample:\n  skipstone reinstall restore cmp1 -i inventory.yaml --plan PLAN_ID --debian trixie"
+    " < ssh_host_keys.pub"
+)
 @_shared
 @click.option("--debian", required=True, metavar="CODENAME", help="The Debian that must be there now.")
 def restore(host: str, *, inventory_file: Path, plan: str, debian: str) -> None:
@@ -98,7 +99,7 @@ def restore(host: str, *, inventory_file: Path, plan: str, debian: str) -> None:
     click.echo(f"{host}: itself again, with its own SSH keys; its packages come next")
 
 
-@reinstall.command()
+@reinstall.command(epilog="\b\nExample:\n  skipstone reinstall confirm cmp1 -i inventory.yaml --plan PLAN_ID")
 @_shared
 def confirm(host: str, *, inventory_file: Path, plan: str) -> None:
     """See that nova and placement have the host under the names that it had."""
@@ -109,7 +110,7 @@ def confirm(host: str, *, inventory_file: Path, plan: str) -> None:
     click.echo(f"{host}: service {kept.names.service} and provider {kept.names.provider}, as before")
 
 
-@reinstall.command()
+@reinstall.command(epilog="\b\nExample:\n  skipstone reinstall forget cmp1 -i inventory.yaml --plan PLAN_ID")
 @_shared
 @click.option("--copy", metavar="DIRECTORY", help="Remove the host's own copy too, which lies there.")
 def forget(host: str, *, inventory_file: Path, plan: str, copy: str | None) -> None:

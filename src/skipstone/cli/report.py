@@ -15,25 +15,27 @@ Examples:
   skipstone report                                    the summary of the latest run
   skipstone report -o report.html --json report.json
   skipstone report --junit report.xml                 for Jenkins and GitLab
-  skipstone report RUN --json - | jq .summary
+  skipstone report --json | jq .summary
 """
 )
 @click.argument("run", required=False)
 @click.option("-o", "--output", type=FILE, help="Write one HTML page that works offline.")
-@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write JSON; - prints it.")
-@click.option("--junit", "junit_file", type=FILE, metavar="FILE", help="Write JUnit's XML.")
 @click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where runs are kept.  [default: the settings' state_dir]",
+    "--json",
+    "json_file",
+    type=FILE,
+    metavar="FILE",
+    is_flag=False,
+    flag_value="-",
+    help="Write JSON; without a file, or with -, print it.",
 )
+@click.option("--junit", "junit_file", type=FILE, metavar="FILE", help="Write JUnit's XML.")
 def report(
     run: str | None,
     *,
     output: Path | None,
     json_file: Path | None,
     junit_file: Path | None,
-    state_dir: Path | None,
 ) -> int:
     """Write the report of RUN: times, outages, replies lost; of the latest where none is named.
 
@@ -48,8 +50,7 @@ def report(
     from skipstone.views.report import build_report, write_json
     from skipstone.views.summary import show_summary
 
-    runs = state_dir / "runs" if state_dir else load_settings().runs
-    found = build_report(find_run(runs, run))
+    found = build_report(find_run(load_settings().runs, run))
     if output:
         write_page(found, output)
     if junit_file:

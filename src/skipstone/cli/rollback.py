@@ -25,6 +25,12 @@ Examples:
 
 It can be stopped and killed as any run; `skipstone rollback` again goes on with it. Refused past the point of
 no return. What users lose by it is listed first.
+
+\b
+Exit codes:
+  0  rolled back, or to the stage of --to
+  2  refused: nothing was touched
+  4  stopped: see the evidence
 """
 )
 @click.argument("run", required=False)

@@ -50,7 +50,13 @@ def status(run: str | None, *, as_json: bool) -> int:
     return ExitCode.DONE
 
 
-@click.command(epilog="\b\nExamples:\n  skipstone log --step upgrade-ctl1\n  skipstone log --json | jq .kind")
+@click.command(
+    epilog="""\b
+Examples:
+  skipstone log --step packages.ctl1
+  skipstone log --json | jq .kind
+"""
+)
 @RUN
 @click.option("--step", metavar="ID", help="Only this step.")
 @AS_JSON

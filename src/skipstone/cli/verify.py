@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skipstone.cli.options import inventory_option
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Examples:
   skipstone verify -i inventory.yaml --against before.json --deep --json
 """
 )
-@click.option("-i", "--inventory", "inventory_file", type=FILE, required=True, help="The cloud's inventory.")
+@inventory_option
 @click.option("--save", type=FILE, help="Write what was seen, to compare with later.")
 @click.option("--against", type=FILE, help="Compare with what was saved earlier.")
 @click.option(

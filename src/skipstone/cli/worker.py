@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skipstone.cli.options import inventory_option
 from skipstone.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -25,14 +26,7 @@ Example:
 keys and the same version of Skipstone; it may be stopped or killed at any time, and more may be started.
 """
 )
-@click.option(
-    "-i",
-    "--inventory",
-    "inventory_file",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The inventory.",
-)
+@inventory_option
 @click.option("--name", metavar="NAME", help="This worker's own name.  [default: this machine and process]")
 @click.option(
     "--at-once", type=click.IntRange(min=1), default=50, show_default=True, help="Hosts asked at once."

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from configparser import Error, RawConfigParser
+from contextlib import suppress
 from typing import Any
 
 from pydantic import JsonValue
@@ -26,35 +27,47 @@ EXACT_BELOW = 2_000_000
 STATEMENT_SECONDS = 20
 
 
+_CONNECTION = re.compile(r"^\s*connection\s*[=:]", re.MULTILINE)
+"""What every database's URL stands behind: the files of thousands of computes need not be parsed."""
+
+
 def databases_of(catalog: Catalog, hosts: Iterable[Host]) -> dict[str, str]:
     """Return what the services' databases are called here -> the catalog's name for each.
 
-    The configuration of any host says it (``[database] connection``); where none does, the catalog's name is
-    tried. Databases whose URL is kept elsewhere (nova's cells) are found by the server's script.
+    The configuration of any host says it (``[database] connection``): the computes' says nothing. Every name
+    that is said counts, and where none is, the catalog's is tried: the server knows which it has. Databases
+    whose URL is kept elsewhere (nova's cells) are found by the server's script.
     """
-    texts = {file.path: file.text for host in hosts for file in host.config_files if file.text}
+    texts = {
+        (file.path, file.text)
+        for host in hosts
+        for file in host.config_files
+        if file.text and _CONNECTION.search(file.text)
+    }
     found: dict[str, str] = {}
     for service in catalog.services:
+        parsers = [_parsed(text) for path, text in sorted(texts) if service.reads(path)]
         for database in service.databases:
             if database.connection:
-                said = _configured(texts, service, database) or database.name
-                found.setdefault(said, database.name)
+                names = [name for parser in parsers if (name := _configured(parser, database.connection))]
+                for name in names or [database.name]:
+                    found.setdefault(name, database.name)
     return found
 
 
-def _configured(texts: dict[str, str], service: Service, database: ServiceDatabase) -> str | None:
-    section, _, option = (database.connection or "").partition("/")
-    for path in service.config_files:
-        parser = RawConfigParser(strict=False, default_section="", allow_no_value=True)
-        try:
-            parser.read_string(texts.get(path, ""))
-        except Error:
-            continue
-        url = parser.get(section, option, fallback=None)
-        match = re.search(r"://[^/]*/([^/?\s]+)", url or "")
-        if match:
-            return match[1]
-    return None
+def _parsed(text: str) -> RawConfigParser:
+    """Return what is in a configuration file, as far as it can be read."""
+    parser = RawConfigParser(strict=False, default_section="", allow_no_value=True)
+    with suppress(Error):
+        parser.read_string(text)
+    return parser
+
+
+def _configured(parser: RawConfigParser, connection: str) -> str | None:
+    section, _, option = connection.partition("/")
+    url = parser.get(section, option, fallback=None)
+    match = re.search(r"://[^/]*/([^/?\s]+)", url or "")
+    return match[1] if match else None
 
 
 def argument(catalog: Catalog, databases: dict[str, str]) -> JsonValue:

@@ -16,7 +16,7 @@ MASK = "***"
 _ANYWHERE = (
     "password|passwd|passphrase|passcode|pswd|secret|credential|cookie|hash_path_(?:suffix|prefix)|root_token"
 )
-_AT_END = "pass|pwd|tokens?|keys?|kek|community|jwt|authorization_code|approle_role_id"
+_AT_END = "pass|pwd|tokens?|keys?|kek|community|jwt|authorization_code|approle_role_id|wsrep[_-]sst[_-]auth"
 _WHOLE = "replication_device|backend_argument"
 """Options whose values are lists of settings, passwords among them."""
 _HARMLESS = re.compile(
@@ -32,19 +32,36 @@ _LINE = re.compile(
     rf"^(?P<head>\s*(?:-\s+|export\s+|set\s+)?(?P<q>[\"']?)(?P<key>{_KEY})(?P=q)\s*[=:]\s*)(?P<value>.*)$"
 )
 _BARE = re.compile(rf"^(?P<head>\s*(?P<key>{_KEY})\s+)(?P<value>[^\s=:{{].*)$")
+_WORD = r"(?:(?<![\w./-])|(?<=--))"
+"""Where a name begins: not amid a word or a path, but after the dashes of a program's option."""
+
 _INLINE = re.compile(
     rf"(?P<head>(?<![\w./-])(?P<q>[\"']?)(?P<key>{_KEY})(?P=q)(?:\s*=\s*|(?<=[\"'])\s*:\s*|:\s+))"
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^,;&}\]<>]+)"
 )
+_OPTION = re.compile(
+    rf"(?P<head>(?<![\w./-])--(?P<key>{_KEY})=)"
+    r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"']+)"
+)
 _ERLANG = re.compile(rf"(?P<head>\{{\s*(?P<key>{_KEY})\s*,\s*)(?P<value>[^{{}}]*)")
 _ELEMENT = re.compile(rf"(?P<head><(?P<key>{_KEY})>)(?P<value>[^<]*)")
 _WORDS = re.compile(
-    r"(?P<head>(?<![\w./-])(?P<key>[\w-]*(?:password|passwd))\s+)(?P<value>[^\s=:]\S*)", re.IGNORECASE
+    rf"(?P<head>{_WORD}(?P<key>[\w-]*(?:password|passwd))\s+)(?P<value>[^\s=:]\S*)", re.IGNORECASE
 )
 _PAIR = re.compile(
-    r"(?P<head>(?<![\w./-])(?P<key>[\w-]*(?:password|passwd)):)(?P<value>[^\s,;:]+)", re.IGNORECASE
+    rf"(?P<head>{_WORD}(?P<key>[\w-]*(?:password|passwd)):)(?P<value>[^\s,;:]+)", re.IGNORECASE
 )
 _BASIC = re.compile(r"(?P<head>\b(?P<key>auth)\s+[^\s:]+:)(?P<value>\S+)")
+_SENT = re.compile(
+    r"(?P<head>-check\s+send\S*\s+[\"']?AUTH(?:\\?\s)+)(?P<value>(?:[^\\]|\\[^rn])+)", re.IGNORECASE
+)
+_HEADER = re.compile(
+    r"(?P<head>authorization\W+(?:basic|bearer|token)(?:\\?\s)+)(?P<value>(?:[^\s\\\"']|\\[^rn])+)",
+    re.IGNORECASE,
+)
+"""What haproxy sends to ask whether a server lives, its blanks after backslashes or in quotes."""
+_ACCOUNT = re.compile(r"\w+(?::|\\ )(?P<password>\S+)")
+"""A login in one value: its password is a secret without its name, too."""
 _BEGIN, _END = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"), re.compile(r"-----END ")
 _COMMENT = re.compile(r"^\s*(?:#|;|//)")
 _POLICY = re.compile(r"/policy(?:\.d/[^/]*|[^/]*\.(?:json|ya?ml))$")
@@ -134,15 +151,19 @@ class Secrets:
                 self._learn(found["value"])
                 return _end(found["head"] + MASK, line)
         body = self._url(body)
-        for pattern in (_INLINE, _ERLANG, _ELEMENT, _WORDS, _PAIR, _BASIC):
+        for pattern in (_SENT, _HEADER, _OPTION, _INLINE, _ERLANG, _ELEMENT, _WORDS, _PAIR, _BASIC):
             body = self._replaced(pattern, body)
         return _end(body, line)
 
     def _replaced(self, pattern: re.Pattern[str], body: str) -> str:
-        """Return a line with the values of secret keys masked, also in another's value: ``was: key=x``."""
+        """Return a line with the values of secret keys masked, also in another's value: ``was: key=x``.
+
+        What a pattern without a key finds is a secret by its place alone.
+        """
         done, at = "", 0
         while found := pattern.search(body, at):
-            harmless = found["key"] != "auth" and not is_secret_name(found["key"])
+            named = "key" in pattern.groupindex and found["key"] != "auth"
+            harmless = named and not is_secret_name(found["key"])
             if harmless or _SWITCH.fullmatch(found["value"].strip()):
                 done, at = done + body[at : found.end("head")], found.end("head")
             else:
@@ -163,7 +184,8 @@ class Secrets:
 
     def _learn(self, value: str) -> None:
         plain = value.strip().strip("\"'<>,")
-        for form in (plain, unquote(plain), quote(plain, safe="")):
+        account = _ACCOUNT.fullmatch(plain)
+        for form in (plain, unquote(plain), quote(plain, safe=""), account["password"] if account else ""):
             if len(form) >= _SHORTEST_KNOWN and not form.isalpha() and MASK not in form:
                 self._known.add(form)
 

@@ -43,6 +43,29 @@ def refusal(witness: Witness, error: BaseException) -> HostUnreachable:
     return HostUnreachable(what, where=witness.target.label, evidence=evidence, remedy=remedy)
 
 
+def not_root(target: Target, evidence: str, *, sudo: bool) -> HostUnreachable:
+    """Return the error for a user whose scripts would not run as root."""
+    return HostUnreachable(
+        "logged in, but not as root, and sudo does not help",
+        where=target.label,
+        evidence=evidence.strip(),
+        remedy="allow this user `sudo -n` (NOPASSWD) and set `sudo: true` in the inventory"
+        if sudo
+        else "log in as root, or set `sudo: true` in the inventory",
+    )
+
+
+def no_answer(target: Target, evidence: str) -> HostUnreachable:
+    """Return the error for a user whose shell runs nothing, or not in time."""
+    return HostUnreachable(
+        "logged in, but no command comes to its end",
+        where=target.label,
+        evidence=evidence.strip(),
+        remedy="see whether `ssh HOST true` ends by hand, with the same user: bash reads ~/.bashrc for every"
+        " command over SSH, and what waits there, for a lock or for a file server, holds up each",
+    )
+
+
 def _explain(witness: Witness, error: BaseException) -> tuple[str, str, str]:
     evidence = str(error) or type(error).__name__
     for kinds, what, remedy in _PLAIN:

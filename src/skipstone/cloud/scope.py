@@ -61,6 +61,8 @@ HIDDEN = (
     "*/fernet-keys/*",
     "*/credential-keys/*",
     "*/ssl/private/*",
+    "/etc/mysql/encryption/*",
+    "*/keyfile*",
     "*.key",
     "*.keyring",
     "*.pem",

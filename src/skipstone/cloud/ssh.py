@@ -16,7 +16,7 @@ import asyncssh
 from skipstone.cloud.command import Command, Outcome, Result
 from skipstone.cloud.inventory import Inventory, InventoryHost
 from skipstone.cloud.output import Drain, Output
-from skipstone.cloud.refusal import Witness, refusal
+from skipstone.cloud.refusal import Witness, no_answer, not_root, refusal
 from skipstone.cloud.target import Target, client_options, known_hosts
 from skipstone.errors import HostUnreachable
 
@@ -28,8 +28,8 @@ OPENING_ATTEMPTS = 3
 OPENING_AT_ONCE = 8
 """Below sshd's ``MaxStartups 10:30:100``, from where on it drops connections at random."""
 
-SESSIONS_AT_ONCE = 8
-"""Below sshd's ``MaxSessions 10``, counted per connection."""
+SESSIONS_AT_ONCE = 5
+"""Half of sshd's ``MaxSessions 10`` per connection: one that has ended counts until sshd's next turn."""
 
 
 class SshTransport:
@@ -140,22 +140,17 @@ class _Link:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def prove_root(self, host: InventoryHost) -> None:
-        """Ask once per connection whether scripts will run as root; raise HostUnreachable if not."""
+        """Ask once per connection whether scripts will run, as root; raise HostUnreachable if not."""
         connection = await self.connection()
         if self._root_proven_on is connection:
             return
         process = await self.start("sudo -n id -u" if host.sudo else "id -u")
         said = Output()
         outcome = await _finish(process, Command(host.name, ""), OPENING_DEADLINE, said)
+        if outcome.result is Result.UNKNOWN:
+            raise no_answer(self._target, outcome.stderr)
         if not outcome.ok or said.text.split()[-1:] != ["0"]:
-            raise HostUnreachable(
-                "logged in, but not as root, and sudo does not help",
-                where=self._target.label,
-                evidence=(outcome.stderr or f"user id {said.text}").strip(),
-                remedy="allow this user `sudo -n` (NOPASSWD) and set `sudo: true` in the inventory"
-                if host.sudo
-                else "log in as root, or set `sudo: true` in the inventory",
-            )
+            raise not_root(self._target, outcome.stderr or f"user id {said.text}", sudo=host.sudo)
         self._root_proven_on = connection
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from skipstone.convert.judgement import Judge, Judgement, title
 from skipstone.convert.option import Name, Option
 from skipstone.convert.options import End
 from skipstone.convert.remark import Matter, Remark
-from skipstone.convert.rules import Default, load_rules, matters
+from skipstone.convert.rules import Default, followed, load_rules, matters
 
 _LONGEST = 60
 
@@ -50,12 +50,12 @@ class Defaults:
         value = old.text_of_default()
         was, now = _said(old, end.last), _said(end.last, old)
         reason = f"the default was {was} and is {now} since {title(since)}"
-        kept = ""
-        if keep and value is not None and end.last.refuses(value) is None and "\n" not in value:
-            kept = f"{name.option} = {value}"
+        instead = followed(name) if keep else None
+        writable = value is not None and end.last.refuses(value) is None and "\n" not in value
+        kept = f"{name.option} = {value}" if keep and writable and not instead else ""
         changed = Matter.DEFAULT_MATTERS if rule else Matter.DEFAULT_CHANGED
         matter = Matter.DEFAULT_KEPT if kept else changed
-        effect = f": {rule.says}" if rule else ""
+        effect = "".join(f": {each.says}" for each in (rule, instead) if each)
         text = f"{reason}; the old one is written out" if kept else f"{reason}{effect}"
         remark = Remark(matter=matter, line=None, section=name.group, option=name.option, text=text)
         return ChangedDefault(remark, f"{reason}; kept", kept)

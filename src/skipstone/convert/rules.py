@@ -67,6 +67,15 @@ class Default(BaseModel):
     says: str
 
 
+class Followed(BaseModel):
+    """An option whose new default is taken, even where old ones are wanted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    option: Name
+    says: str
+
+
 class Rules(BaseModel):
     """All rules."""
 
@@ -74,6 +83,7 @@ class Rules(BaseModel):
 
     values: tuple[Value, ...]
     unset: tuple[Unset, ...]
+    followed: tuple[Followed, ...]
     defaults: tuple[Default, ...]
 
 
@@ -87,6 +97,11 @@ def matters(option: Name, sections: Collection[str]) -> Default | None:
     """Return why the default of an option matters to a file with these sections, or None."""
     fits = (rule for rule in load_rules().defaults if rule.option == option)
     return next((rule for rule in fits if any(section in sections for section in rule.sections)), None)
+
+
+def followed(option: Name) -> Followed | None:
+    """Return why the new default of an option is taken in any case, or None."""
+    return next((rule for rule in load_rules().followed if rule.option == option), None)
 
 
 def decisions(judge: Judge, files: Mapping[str, Iterable[Line]]) -> Mapping[str, list[Remark]]:

@@ -1,7 +1,7 @@
 """Who may set out now, and whereto: the limits on moves at the same time, and the room that they take."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
@@ -49,19 +49,20 @@ class Dock:
     async def take(self, cargo: Cargo, waits: Callable[[str], None]) -> Berth:
         """Wait for a free place, and take it; raise NoTarget where no host could ever give one.
 
-        A host that is avoided is taken only where no other could, not where the others are busy. ``waits`` is
-        told for what.
+        A host that is avoided, or that another process empties or fills now, is taken only where no other
+        could, not where the others are busy. ``waits`` is told for what.
         """
         async with self._changed:
             while True:
                 fit, why = choose(cargo, self._computes, self._books, self._rules)
                 if not fit:
                     raise NoTarget(why)
-                preferred = [one for one in fit if one.host not in self._rules.avoided] or list(fit)
-                for target in preferred:
+                asked = list[str]()
+                for target in self._in_turn(fit):
+                    asked.append(target.host)
                     if places := self._places.take(self._limits(cargo.source.host, target.host)):
                         return self._taken(cargo.instance, cargo.need, cargo.source.host, target.host, places)
-                waits(self._busy(cargo.source.host, [target.host for target in preferred]))
+                waits(self._busy(cargo.source.host, asked))
                 await self._news()
 
     def resume(self, instance: Instance, need: Need, source: str, target: str) -> Berth:
@@ -83,6 +84,26 @@ class Dock:
         with suppress(TimeoutError):
             async with asyncio.timeout(AGAIN):
                 await self._changed.wait()
+
+    def _in_turn(self, fit: tuple[Compute, ...]) -> Iterator[Compute]:
+        """Yield the hosts that are no last resort, or all where there are none.
+
+        One by one: each look at a host's place opens a file, and mostly the first host is taken.
+        """
+        found = False
+        for target in fit:
+            if not self._is_last_resort(target.host):
+                found = True
+                yield target
+        if not found:
+            yield from fit
+
+    def _is_last_resort(self, host: str) -> bool:
+        """Say whether a host is drained next, or now.
+
+        The drains of one wave look at the cloud at the same moment, each before the other's host is disabled.
+        """
+        return host in self._rules.avoided or self._places.claimed(host)
 
     def _limits(self, source: str, target: str) -> Mapping[str, int]:
         rules = self._rules

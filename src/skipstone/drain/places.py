@@ -35,8 +35,12 @@ class Places:
 
         Raise RunLocked where another one does: each would undo what the other has done.
         """
-        if self.take({f"{host} itself": 1}) is None:
+        if self.take(_itself(host)) is None:
             raise busy(host, self.directory)
+
+    def claimed(self, host: str) -> bool:
+        """Say whether a process of this machine empties a host or fills it."""
+        return bool(self.taken(_itself(host)))
 
     def taken(self, limits: Mapping[str, int]) -> tuple[str, ...]:
         """Return the names of which every place is taken now."""
@@ -49,6 +53,10 @@ class Places:
     def _one(self, held: ExitStack, name: str, limit: int) -> bool:
         files = (self.directory / f"{quote(name, safe='')}.{number}" for number in range(limit))
         return any(_lock(held, path) for path in files)
+
+
+def _itself(host: str) -> Mapping[str, int]:
+    return {f"{host} itself": 1}
 
 
 def busy(host: str, where: Path) -> RunLocked:

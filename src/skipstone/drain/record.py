@@ -2,7 +2,7 @@
 
 JSON lines in a file of the operator's machine; a line is on the disk before what follows from it is done. Who
 reads it again, in another process after a kill, finds which attempt is open and goes on with it. A last line
-that was cut off by a power failure was not acted upon, and is dropped.
+that was cut off by a power failure or a full disk was not acted upon, and is dropped.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from typing import Any
 from skipstone.drain.judgement import Attempt
 from skipstone.drain.model import Kind
 from skipstone.drain.places import busy
-from skipstone.errors import InputError
+from skipstone.errors import InputError, RunStopped
 
 Json = Mapping[str, Any]
 
@@ -42,7 +42,8 @@ class Event(StrEnum):
 class Trace:
     """What the record has of one instance; ``home`` is where it was before the drain.
 
-    ``open`` is the attempt whose end is not known; ``need`` what it held in placement before.
+    ``open`` is the attempt whose end is not known; ``at`` is where those before it have left the instance;
+    ``need`` what it held in placement before.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Trace:
     attempts: tuple[Attempt, ...] = ()
     open: Attempt | None = None
     away: bool = False
+    at: str = ""
     need: Json = field(default_factory=dict)
 
 
@@ -109,8 +111,10 @@ def _retold(trace: Trace | None, kind: Event, event: Json) -> Trace:
             trace, open=replace(trace.open, accepted=event["accepted"], refused=event.get("refused", ""))
         )
     if kind is Event.ENDED:
-        away = not trace.open.homeward if event["end"] == "moved" else trace.away
-        return replace(trace, open=None, away=away and event["end"] != "gone")
+        moved = event["end"] == "moved"
+        away = not trace.open.homeward if moved else trace.away
+        at = trace.open.target if moved else trace.open.source
+        return replace(trace, open=None, away=away and event["end"] != "gone", at=at)
     return trace
 
 
@@ -130,18 +134,37 @@ def _attempt(event: Json) -> Attempt:
 class Record:
     """An open record; one process at a time has it."""
 
-    def __init__(self, path: Path, chapter: Chapter, descriptor: int) -> None:
+    def __init__(self, path: Path, chapter: Chapter, descriptor: int, size: int) -> None:
         self.path = path
         self.chapter = chapter
         self._descriptor = descriptor
+        self._size = size
 
     def append(self, kind: Event, /, **facts: object) -> None:
-        """Write one line, and return when it is on the disk."""
+        """Write one line, and return when it is on the disk.
+
+        Raise RunStopped where it cannot be written: then nothing that follows from it may be done.
+        """
         event = {"event": str(kind), "at": time.time(), **facts}
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
-        os.write(self._descriptor, line)
-        os.fsync(self._descriptor)
+        try:
+            self._write(line)
+        except OSError as error:
+            raise RunStopped(
+                "the record of the drain cannot be written, so nothing more is asked of nova",
+                where=str(self.path),
+                evidence=str(error),
+                remedy="make room on the disk, then repeat the command: it goes on where it was",
+            ) from error
         self.chapter = self.chapter.told(event)
+
+    def _write(self, line: bytes) -> None:
+        os.ftruncate(self._descriptor, self._size)  # drops a line that was cut off
+        rest = line
+        while rest:  # it takes what it has room for, and refuses only the next
+            rest = rest[os.write(self._descriptor, rest) :]
+        os.fsync(self._descriptor)
+        self._size += len(line)
 
     def intend(self, name: str, attempt: Attempt, need: Mapping[str, int]) -> Attempt:
         """Write down an attempt before it is made, and return it as the record has it."""
@@ -167,10 +190,8 @@ def open_record(path: Path, host: str) -> Iterator[Record]:
         _lock(descriptor, path, host)
         text = path.read_bytes()
         whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) != len(text):
-            os.ftruncate(descriptor, len(whole))
         _sync_directory(path.parent)
-        yield Record(path, _read(whole, path, host), descriptor)
+        yield Record(path, _read(whole, path, host), descriptor, len(whole))
     finally:
         os.close(descriptor)
 
@@ -182,7 +203,7 @@ def read_only(path: Path, host: str) -> Iterator[Record]:
         text = path.read_bytes()
     except FileNotFoundError:
         text = b""
-    yield Record(path, _read(text[: text.rfind(b"\n") + 1], path, host), -1)
+    yield Record(path, _read(text[: text.rfind(b"\n") + 1], path, host), -1, 0)
 
 
 def _lock(descriptor: int, path: Path, host: str) -> None:

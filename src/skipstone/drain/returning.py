@@ -38,7 +38,7 @@ async def check_open(gear: Gear, host: str, *, instances: bool) -> None:
         faults.append(f"its compute service is disabled: {compute.reason}")
     for trace in chapter.away if instances else ():
         instance = await gear.ask(gear.nova.instance, trace.id)
-        if instance and instance.host == trace.attempts[-1].target:
+        if instance and instance.host == trace.at:
             faults.append(f"{trace.name} ({trace.id}) is still on {instance.host}")
     if faults:
         raise DrainStopped("it is not as before its drain", where=host, evidence="\n".join(faults))
@@ -101,10 +101,9 @@ def _let_be(
         return None
     if instance.host == home.host:
         return Ending(trace.id, trace.name, Phase.GONE, "it is back already")
-    moved_to = trace.attempts[-1].target
-    if instance.host != moved_to or instance.host not in by_host:
+    if instance.host != trace.at or instance.host not in by_host:
         where = instance.host or "no host"
-        reason = f"somebody has moved it on: it is on {where}, not on {moved_to}"
+        reason = f"somebody has moved it on: it is on {where}, not on {trace.at}"
         return Ending(trace.id, trace.name, Phase.LEFT, reason)
     return None
 

@@ -18,6 +18,7 @@ _NOT_FOUND = 404
 _FAILING = 500
 _LATE = MICROSECONDS // 2
 """A timeout that is noticed later than this says that the prober was stalled, not the API."""
+_LONGEST_REST = 8.0
 
 
 class Client:
@@ -74,7 +75,11 @@ class Client:
 
 
 class ApiProbe:
-    """Asks one API to read or to write."""
+    """Asks one API to read or to write.
+
+    A server works on a question that nobody waits for any more. One that takes ten seconds for each would
+    soon do nothing else, so after each that is not answered in time the next comes later, up to 8 s.
+    """
 
     overlaps = False
 
@@ -85,6 +90,7 @@ class ApiProbe:
         self._needs = questions.needs if probe.kind is Kind.WRITE else ()
         self._calls = questions.write if probe.kind is Kind.WRITE else (questions.read,)
         self._turn = 0
+        self.rest = 0.0
 
     async def ask(self) -> Sample:
         """Ask once. The same write is sent again until it is served, then the other of the pair."""
@@ -129,11 +135,15 @@ class ApiProbe:
         return self._failed(sent, fault)
 
     def _failed(self, sent: int, fault: Unserved) -> Sample:
-        if fault.timed_out and self._clock.now() - sent > self._client.limit * MICROSECONDS + _LATE:
+        if not fault.timed_out:
+            return self._sample(sent, Reply.BAD, fault.reason)
+        if self._clock.now() - sent > self._client.limit * MICROSECONDS + _LATE:
             return self._sample(sent, Reply.NOT_ASKED, "the probe itself was stalled")
-        return self._sample(sent, Reply.BAD, fault.reason)
+        rest = min(max(2 * self.rest, self._client.limit), _LONGEST_REST)
+        return self._sample(sent, Reply.BAD, fault.reason, rest=rest)
 
-    def _sample(self, sent: int, reply: Reply, text: str = "") -> Sample:
+    def _sample(self, sent: int, reply: Reply, text: str = "", *, rest: float = 0.0) -> Sample:
+        self.rest = rest
         return Sample(self.probe.id, sent, self._clock.now() - sent, reply, text)
 
 

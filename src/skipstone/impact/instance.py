@@ -23,6 +23,7 @@ class PingProbe:
     """Pings one address; a lost reply does not hold up the next question."""
 
     overlaps = True
+    rest = 0.0
 
     def __init__(self, probe: Probe, pinger: Pinger, clock: Clock, limit: float) -> None:
         self.probe = probe
@@ -51,6 +52,7 @@ class TcpProbe:
     """Connects to a port of one address, and closes the connection at once."""
 
     overlaps = True
+    rest = 0.0
 
     def __init__(self, probe: Probe, clock: Clock, port: int, limit: float) -> None:
         self.probe = probe
@@ -86,6 +88,7 @@ class BootProbe:
     """Asks one address for its boot-id and uptime; ``on_page`` reads what else the page says."""
 
     overlaps = False
+    rest = 0.0
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import resource
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 from skipstone.errors import SkipstoneError
 from skipstone.impact.api import ApiProbe, Client
@@ -37,10 +38,19 @@ _NICENESS = -10
 """Measuring comes first: a probe that waits for the processor sees outages that are none."""
 
 
+def _come_first() -> None:
+    """Raise this process's priority, where it may: also that of its session, which Linux weighs first."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="ascii")
+
+
 async def repeat(
-    ask: Callable[[], Awaitable[object]], interval: float, delay: float, stop: asyncio.Event
+    ask: Callable[[], Awaitable[float | None]], interval: float, delay: float, stop: asyncio.Event
 ) -> None:
     """Call at a fixed rate until ``stop``, never twice at once; what was missed is not made up for.
+
+    ``ask`` returns for how many seconds it is to be left alone in any case, if at all.
 
     It is not to be cancelled: aiohttp 3.14 now and then takes a cancellation for a failed connection, and
     whoever waits for the end would wait for ever.
@@ -48,8 +58,8 @@ async def repeat(
     loop = asyncio.get_running_loop()
     due = loop.time() + delay
     while not await _stopped(stop, due - loop.time()):
-        await ask()
-        due = max(due + interval, loop.time())
+        rest = await ask()
+        due = max(due + interval, loop.time() + (rest or 0))
 
 
 async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
@@ -82,8 +92,7 @@ class Prober:
         middle of an upgrade, starts in any case.
         """
         again = any(note.mark is Mark.BEGAN for note in self._recording.notes())
-        with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+        _come_first()
         async with AsyncExitStack() as stack:
             client = await self._client(stack)
             await self._login(again=again)
@@ -169,11 +178,12 @@ class Prober:
             stop.set()
             keeper.cancel()
 
-    def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[object]]:
-        async def ask() -> None:
+    def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[float | None]]:
+        async def ask() -> float:
             # two lines: the list is another one where a flush came while the question was under way
             sample = await asker.ask()
             self._samples.append(sample)
+            return asker.rest
 
         async def spawn() -> None:
             group.create_task(ask())

@@ -54,7 +54,7 @@ class ProbeSpec(Fact):
     read_interval: float = Field(1.0, gt=0)
     write_interval: float = Field(1.0, gt=0)
     ping_interval: float = Field(0.2, gt=0)
-    boot_interval: float = Field(0.5, gt=0)
+    boot_interval: float = Field(1.0, gt=0)
     boot_port: int = 80
     tcp_port: int | None = None
     tcp_interval: float = Field(0.2, gt=0)

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from skipstone.impact.sample import Kind
 from skipstone.impact.tally import Felt
-from skipstone.run.budget import Budget, Measure, Spent, effective
+from skipstone.run.budget import Budget, Measure, Spent, Unit, effective
 
 _KINDS = {
     Measure.API_READS: {Kind.READ},
     Measure.API_WRITES: {Kind.WRITE},
     Measure.PAIR_GAP: {Kind.PAIR},
     Measure.DISK_GAP: {Kind.DISK},
+    Measure.INSTANCE_REBOOTS: {Kind.BOOT},
 }
 
 
@@ -41,8 +42,18 @@ def _concerned(felt: list[Felt], budgets: Sequence[Budget], budget: Budget) -> I
 
 
 def _spent(budget: Budget, felt: list[Felt]) -> Spent:
-    if budget.measure.is_share:
-        return _lost(budget, felt)
+    match budget.measure.unit:
+        case Unit.SHARE:
+            return _lost(budget, felt)
+        case Unit.COUNT:
+            again = [one for one in felt if one.reboots]
+            whose = ", ".join(dict.fromkeys(one.name for one in again))
+            return Spent(budget, sum(one.reboots for one in again), whose)
+        case Unit.SECONDS:
+            return _longest(budget, felt)
+
+
+def _longest(budget: Budget, felt: list[Felt]) -> Spent:
     value = {Measure.API_READS: "total", Measure.API_WRITES: "total"}.get(budget.measure, "gap")
     worst = max(felt, key=lambda one: getattr(one, value), default=None)
     return Spent(budget, getattr(worst, value), worst.name) if worst else Spent(budget, 0.0)

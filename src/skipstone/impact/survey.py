@@ -17,6 +17,11 @@ class Asker(Protocol):
 
     overlaps: bool
 
+    @property
+    def rest(self) -> float:
+        """For how many seconds it is not to be asked after its last answer."""
+        ...
+
     async def ask(self) -> Sample:
         """Ask once and return what came of it."""
         ...

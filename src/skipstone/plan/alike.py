@@ -1,13 +1,15 @@
-"""Steps that are another host's but for its name: a plan file has the first of them in full.
+"""What is alike on many hosts is in a plan file once: steps that differ in the host's name, and findings.
 
 ``{like: computes.cmp1.stop, host: cmp2}`` is the step ``computes.cmp1.stop`` with cmp2 where that says cmp1,
-in its commands too; ``but`` has the values that differ otherwise, by their place: ``files.0.sha256``.
+in its commands too; ``but`` has the values that differ otherwise, by their place: ``files.0.sha256``. A
+finding of several hosts has all of them at ``where``.
 """
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -90,6 +92,25 @@ class Reading:
         for place, value in but.items():
             _put(data, place.split("."), value)
         return kind.model_validate(data)
+
+
+def gathered(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return findings, of those that follow one another and differ in ``where`` alone one with all places."""
+    groups = groupby(findings, lambda finding: {**finding, "where": ""})
+    return [{**same, "where": _one_or_all([one["where"] for one in group])} for same, group in groups]
+
+
+def _one_or_all(places: list[str]) -> str | list[str]:
+    return places[0] if len(places) == 1 else places
+
+
+def spread(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what ``gathered`` was given."""
+    return [
+        {**finding, "where": place}
+        for finding in findings
+        for place in (finding["where"] if isinstance(finding["where"], list) else [finding["where"]])
+    ]
 
 
 class _UnlikeError(Exception):

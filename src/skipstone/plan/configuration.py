@@ -15,15 +15,15 @@ from skipstone.catalog.service import Service
 from skipstone.checks.finding import Finding
 from skipstone.cloud.model import ConfigFile, Host
 from skipstone.convert.conversion import Conversion, convert_lines
-from skipstone.convert.inifile import Kind, Line
+from skipstone.convert.inifile import Line
 from skipstone.convert.option import Name
 from skipstone.convert.options import OptionHistory, ReleaseOptions, load_history
 from skipstone.convert.policy.catalog import load_rules
-from skipstone.convert.policy.enforcement import GROUP
+from skipstone.convert.policy.enforcement import Settings, settings_of
 from skipstone.convert.sections import Sections
 from skipstone.errors import InputError
 from skipstone.plan.conversion import Outline, described, masked_lines, outline
-from skipstone.plan.policies import Policies
+from skipstone.plan.policies import Ends, Policies
 from skipstone.plan.retelling import Retelling
 from skipstone.plan.starting import Starters
 from skipstone.plan.telling import Carried, Said, asks, changes, finding_of, left, refused, said_of, unknown
@@ -106,6 +106,13 @@ def _policies(service: Service, source: Release, target: Release) -> Policies | 
         return None
 
 
+class _Done(NamedTuple):
+    """What became of files, and what the new ones that every daemon reads set of oslo.policy, by path."""
+
+    carried: Carried
+    settings: Mapping[str, Settings]
+
+
 @dataclass(frozen=True)
 class _Way:
     """A service's way from one release to another; hosts with the same files are carried once."""
@@ -115,28 +122,32 @@ class _Way:
     releases: tuple[ReleaseOptions, ...]
     keep: bool
     policies: Policies | None
-    _carried: dict[tuple[ConfigFile, ...], Carried] = field(default_factory=dict)
-    _settings: dict[tuple[ConfigFile, ...], tuple[Line, ...]] = field(default_factory=dict)
+    _did: dict[tuple[ConfigFile, ...], _Done] = field(default_factory=dict)
+    _ended: dict[tuple[tuple[ConfigFile, ...], ...], Ends] = field(default_factory=dict)
     _places: dict[str, "Readers | None"] = field(default_factory=dict)
 
     def carry(self, files: Iterable[ConfigFile]) -> Carried:
         """Return what becomes of a host's files, those of other services among them."""
-        own = self._own(files)
-        if own not in self._carried:
-            self._carried[own] = self._carry(own)
-        return self._carried[own]
+        return self._done(self._own(files)).carried
 
     def carry_policy(self, files: Collection[ConfigFile], taken: Iterable[ConfigFile]) -> Carried:
         """Return what becomes of a host's policy files; of its ``files`` those ``taken`` may be converted."""
         if self.policies is None or not self.policies.concerns(files):
             return Carried((), ())
-        own = tuple(file for file in self._own(files) if self._place(file.path) is not Readers.DAEMON)
-        if own not in self._settings:
-            lines = chain.from_iterable(found.lines for found in _outlines(own)[0].values())
-            self._settings[own] = tuple(
-                line for line in lines if line.kind is Kind.OPTION and line.section == GROUP
-            )
-        return self.policies.carry(taken, {file.path for file in files}, self._settings[own])
+        key = self._own(files), self._own(taken)
+        if key not in self._ended:
+            self._ended[key] = self._ends(*key)
+        return self.policies.carry(taken, {file.path for file in files}, self._ended[key])
+
+    def _ends(self, files: Iterable[ConfigFile], taken: tuple[ConfigFile, ...]) -> Ends:
+        """Return what is set of oslo.policy at both ends; a file that is not converted stays as it is."""
+        found = [(file.path, outline.lines) for file, outline in _outlines(files)[0].items()]
+        lines = {path: lines for path, lines in found if self._place(path) is not Readers.DAEMON}
+        first, last = self.releases[0], self.releases[-1]
+        before = (settings_of(each, first) for each in lines.values())
+        after = {path: settings_of(each, last) for path, each in lines.items()}
+        after.update(self._done(taken).settings)
+        return Ends(tuple(chain.from_iterable(before)), tuple(chain.from_iterable(after.values())))
 
     def _own(self, files: Iterable[ConfigFile]) -> tuple[ConfigFile, ...]:
         """Return the files of the service's options, in the order in which they are read."""
@@ -148,7 +159,12 @@ class _Way:
             self._places[path] = place_of(path, self.service)
         return self._places[path]
 
-    def _carry(self, files: Iterable[ConfigFile]) -> Carried:
+    def _done(self, own: tuple[ConfigFile, ...]) -> _Done:
+        if own not in self._did:
+            self._did[own] = self._carry(own)
+        return self._did[own]
+
+    def _carry(self, files: Iterable[ConfigFile]) -> _Done:
         outlines, said = _outlines(files)
         found: list[ConvertedFile] = []
         conversions = tuple(self._conversions(outlines))
@@ -162,7 +178,12 @@ class _Way:
                 moved = self._moved(conversion, sections)
                 found.append(described(conversion, file, outlines[file], moved))
                 said.append(changes(found[-1]))
-        return Carried(tuple(found), tuple(said))
+        settings = {
+            file.path: settings_of(conversion.after, self.releases[-1])
+            for file, conversion in conversions
+            if self._place(file.path) is not Readers.DAEMON
+        }
+        return _Done(Carried(tuple(found), tuple(said)), settings)
 
     def _conversions(self, files: Mapping[ConfigFile, Outline]) -> Iterator[tuple[ConfigFile, Conversion]]:
         """Yield what all daemons read, as one configuration; then what single ones read on top of it."""
@@ -205,10 +226,9 @@ def place_of(path: str, service: Service) -> Readers | None:
     """Return who of a service reads a file, or None where it holds no options of it."""
     if path in service.config_files:
         return Readers.EVERY
-    found = PurePosixPath(path)
-    if any(found.match(f"{base}.d/*.conf") for base in service.config_files):
+    if service.reads(path):
         return Readers.DIRECTORY
-    return Readers.DAEMON if any(map(found.match, service.daemon_files)) else None
+    return Readers.DAEMON if any(map(PurePosixPath(path).match, service.daemon_files)) else None
 
 
 def _outlines(

@@ -50,11 +50,16 @@ class Stage(Fact):
 
     @cached_property
     def seconds(self) -> dict[str, int]:
-        """Seconds along the longest chain of needs, of each group; of the other steps at ``""``."""
+        """Seconds along the longest chain of needs, of each group; of the other steps at ``""``.
+
+        What a group waits for in others is no work of its own.
+        """
         ends: dict[str, int] = {}
         found = dict.fromkeys(self.groups, 0)
+        groups = {step.id: step.group for step in self.steps}
         for step in self.steps:
-            ends[step.id] = step.estimate + max((ends[need] for need in step.needs), default=0)
+            own = (ends[need] for need in step.needs if groups[need] == step.group)
+            ends[step.id] = step.estimate + max(own, default=0)
             found[step.group] = max(found.get(step.group, 0), ends[step.id])
         return found
 

@@ -20,7 +20,7 @@ from pydantic import JsonValue, ValidationError
 
 from skipstone.collecting import collecting_later
 from skipstone.errors import InputError, PlanRefused
-from skipstone.plan.alike import Reading, Writing
+from skipstone.plan.alike import Reading, Writing, gathered, spread
 from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.yamltext import flow_text, item_text, yaml_text
 from skipstone.steps.step import Step
@@ -100,7 +100,7 @@ def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Scripts]:
     reading = Reading(where)
     stages = [{**stage, "steps": [*map(reading.step, stage["steps"])]} for stage in data["stages"]]
     known = {key: value for key, value in data.items() if key not in {"digest", "point_of_no_return"}}
-    plan = Plan.model_validate({**known, "stages": stages})
+    plan = Plan.model_validate({**known, "findings": spread(data.get("findings") or ()), "stages": stages})
     if data.get("digest") != plan_digest(plan):
         remedy = "Make the plan again with `skipstone plan`; an edited plan is never carried out."
         raise PlanRefused("the plan was changed after it was made", where=where, remedy=remedy)
@@ -127,7 +127,8 @@ def _pieces(plan: Plan) -> Iterator[str]:
             yield text
 
     head = {"digest": _digest(plan, texts()), "point_of_no_return": plan.point_of_no_return}
-    yield yaml_text(head | plan.model_dump(mode="json", exclude={"stages"}))
+    facts = plan.model_dump(mode="json", exclude={"stages"})
+    yield yaml_text(head | facts | {"findings": gathered(facts["findings"])})
     yield "stages:\n" if plan.stages else "stages: []\n"
     for stage in plan.stages:
         yield item_text(stage.model_dump(mode="json", exclude={"steps"}), "")

@@ -7,9 +7,10 @@ came to be ``policy.yaml``; where that is not there, ``policy.json`` was read al
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import yaml
 
@@ -21,13 +22,12 @@ from skipstone.checks.finding import Severity
 from skipstone.cloud.masking import MASK
 from skipstone.cloud.model import ConfigFile
 from skipstone.convert.conversion import Conversion
-from skipstone.convert.inifile import Line, render
-from skipstone.convert.option import Name
+from skipstone.convert.inifile import render
 from skipstone.convert.policy.catalog import ReleaseRules, RuleHistory
 from skipstone.convert.policy.conversion import PolicyConversion, convert
 from skipstone.convert.policy.document import read_document
 from skipstone.convert.policy.effects import effects, grouped, named
-from skipstone.convert.policy.enforcement import FILE, GROUP, enforcements
+from skipstone.convert.policy.enforcement import DIRECTORIES, FILE, Enforcement, Settings, enforcements
 from skipstone.convert.remark import Matter
 from skipstone.errors import InputError
 from skipstone.plan.conversion import spans
@@ -42,11 +42,23 @@ _WITHOUT_JSON = "gazpacho"
 _WITHOUT_OWN = "wallaby"
 """The release whose placement has no ``[placement] policy_file`` (``policy.yaml``) beside oslo.policy's."""
 
-_DIRECTORIES = Name(GROUP, "policy_dirs")
 _LOGIN = re.compile(rf"://{re.escape(MASK)}@")
 _PLAIN = "name files below its own directory, without references; or convert them by hand"
+_RENAME = (
+    "copy it to policy.yaml, as it is, and set [oslo_policy] policy_file to policy.yaml:"
+    " that is read today, too; then discover again"
+)
+_REMOVING = {"cinder", "glance", "heat", "keystone", "neutron", "nova"}
+"""The services whose packages (``postinst`` of SERVICE-common, keystone) remove ``policy.json``."""
 _GROUPS, _RULES = 3, 3
 """How many groups of people are told of, and how many rules of each."""
+
+
+class Ends(NamedTuple):
+    """What the configuration sets of oslo.policy as it is, and as it is converted."""
+
+    before: Settings
+    after: Settings
 
 
 @dataclass(frozen=True)
@@ -61,20 +73,19 @@ class Policies:
     _carried: dict[tuple[object, ...], Carried] = field(default_factory=dict)
     _mine: dict[str, bool] = field(default_factory=dict)
 
-    def carry(self, files: Iterable[ConfigFile], there: Collection[str], settings: Sequence[Line]) -> Carried:
+    def carry(self, files: Iterable[ConfigFile], there: Collection[str], ends: Ends) -> Carried:
         """Return what becomes of a host's policy files.
 
-        ``there`` are the paths of all its files, ``files`` those that may be converted, ``settings`` the
-        options of oslo.policy that its configuration sets, in the order in which it is read.
+        ``there`` are the paths of all its files, ``files`` those that may be converted.
         """
-        given = {line.value for line in settings if line.key == FILE.option}
+        given = {value for end in ends for name, value in end if name == FILE}
         mine = {file.path: file for file in files if self._is_mine(file.path) or file.path in given}
         if not mine and not given:
             return Carried((), ())
         places = tuple(sorted(path for path in there if self._is_mine(path) or path in given))
-        key = (tuple(mine.values()), places, tuple(line.text for line in settings))
+        key = (tuple(mine.values()), places, ends)
         if key not in self._carried:
-            self._carried[key] = _Host(self, mine, places, settings).carried()
+            self._carried[key] = _Host(self, mine, places, ends).carried()
         return self._carried[key]
 
     def concerns(self, files: Iterable[ConfigFile]) -> bool:
@@ -96,16 +107,20 @@ class _Host:
     """One host's policy files of a service while they are carried."""
 
     def __init__(
-        self, policies: Policies, files: Mapping[str, ConfigFile], there: Collection[str], own: Sequence[Line]
+        self, policies: Policies, files: Mapping[str, ConfigFile], there: Collection[str], ends: Ends
     ) -> None:
         self._policies, self._files, self._there = policies, files, there
-        self._settings = {Name(GROUP, line.key): line.value for line in own}
-        self._directories = [line.value for line in own if line.key == _DIRECTORIES.option] or ["policy.d"]
-        self._enforced = enforcements(
-            policies.service.name, [each.release for each in policies.way], self._settings
-        )
+        self._before, self._after = dict(ends.before), dict(ends.after)
+        self._directories = [value for name, value in ends.before if name == DIRECTORIES] or ["policy.d"]
+        self._enforced = self._enforcements()
         self._said: list[tuple[Said, str]] = []
         self._base = PurePosixPath(policies.service.config_dirs[0])
+
+    def _enforcements(self) -> Mapping[str, Enforcement]:
+        """Return what is enforced; by releases in between, which nobody runs, with the target's settings."""
+        first, *others = (each.release for each in self._policies.way)
+        service = self._policies.service.name
+        return {**enforcements(service, others, self._after), **enforcements(service, [first], self._before)}
 
     def carried(self) -> Carried:
         """Return what becomes of the files; of none where one of them is not known."""
@@ -126,8 +141,8 @@ class _Host:
         return Carried(found, (*self._said, *self._effects(done)))
 
     def _graver(self, before: str) -> tuple[tuple[Said, str], ...]:
-        """Return what was said, as an inhibitor where the target does not read the file as it is."""
-        if before in self._files and self._main(self._policies.target) != before:
+        """Return what was said, as an inhibitor where the target does not read the file, or has none."""
+        if before in self._files and (self._goes(before) or self._main(self._policies.target) != before):
             inhibitor = Severity.INHIBITOR
             return tuple((said._replace(severity=inhibitor), evidence) for said, evidence in self._said)
         return tuple(self._said)
@@ -135,7 +150,8 @@ class _Host:
     def _main(self, release: Release, *, alone: bool = False) -> str:
         """Return which file a release reads as the policy; ``alone``: where there is none of another name."""
         wanted = self._enforced[release.codename].file
-        others = () if FILE in self._settings or alone else self._others(release, wanted)
+        settings = self._before if release == self._policies.source else self._after
+        others = () if FILE in settings or alone else self._others(release, wanted)
         paths = [str(self._base / name) for name in (wanted, *others)]
         return next((path for path in paths if path in self._there), paths[0])
 
@@ -180,11 +196,19 @@ class _Host:
                 f"remove {new}, or set [oslo_policy] policy_file to the one that shall count",
             )
             return False
+        elif self._goes(after):
+            text = f"{service}'s new packages remove {after}, which is its policy by name"
+            self._say(Severity.INHIBITOR, text, _RENAME)
         return not unclear
+
+    def _goes(self, path: str) -> bool:
+        """Whether the new packages' scripts take a file away, edited or not."""
+        removed = self._policies.service.name in _REMOVING and path == str(self._base / _JSON)
+        return removed and path in self._there
 
     def _say(self, severity: Severity, title: str, remedy: str) -> None:
         said = Said(Matter.POLICY_FILE.value, severity, title, remedy)
-        self._said.append((said, "[oslo_policy] policy_file is " + self._settings.get(FILE, "not set")))
+        self._said.append((said, "[oslo_policy] policy_file is " + self._before.get(FILE, "not set")))
 
     def _files_of(self, done: PolicyConversion, becomes: Mapping[str, str]) -> Iterator[ConvertedFile]:
         for conversion in done.files:
@@ -200,7 +224,7 @@ class _Host:
         if file.becomes:
             target = self._policies.target.title
             text = f"{target} reads {file.becomes}, and {file.path} no more"
-            remedy = "remove the old file when the upgrade is done, where its package has not (nova's has)"
+            remedy = "remove the old file when the upgrade is done, where its package has not"
             self._say(Severity.INFO, text, remedy)
         elif file.grammar is Grammar.BRACES and file.path.endswith(".json"):
             text = f"{file.path} is YAML from now on, under its old name"

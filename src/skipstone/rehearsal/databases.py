@@ -1,6 +1,6 @@
 """Whose the loaded databases are, and at which release: told by their tables, whatever they are called."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skipstone.catalog import Catalog, Release
@@ -64,13 +64,9 @@ def schema_of(catalog: Catalog, known_as: str) -> str:
 
 def heads(server: PrivateServer, name: str, tables: Iterable[str]) -> tuple[str, ...]:
     """Return alembic's revisions, or sqlalchemy-migrate's numbers where there are none."""
-    tables = list(tables)
-    found = {
-        row[0]
-        for table in tables
-        if table.startswith("alembic_version")
-        for row in server.query(f"SELECT version_num FROM `{name}`.`{table}`")
-    }
+    tables, found = list(tables), set[str]()
+    if "alembic_version" in tables:  # alembic_version_fwaas and its like are of other projects
+        found = {row[0] for row in server.query(f"SELECT version_num FROM `{name}`.alembic_version")}
     if not found and "migrate_version" in tables:
         rows = server.query(f"SELECT version FROM `{name}`.migrate_version")
         found = {f"migrate:{row[0]}" for row in rows}
@@ -90,13 +86,15 @@ def redirect_cells(server: PrivateServer, databases: Iterable[LoadedDatabase]) -
     """Let nova's cells lead to the rehearsal's own databases, and to no broker.
 
     ``nova-manage db sync`` follows these addresses, which are production's. Raise InputError where the
-    database of a cell is not here.
+    database of a cell is not here, or two have the same name.
     """
     here = {one.name for one in databases}
     for one in databases:
         if one.known_as != API:
             continue
-        for uuid, name in _cell_rows(server, one.name, _main(databases)):
+        cells = _cell_rows(server, one.name, [each.name for each in databases if each.known_as == MAIN])
+        _expect_own_names(one.name, cells)
+        for uuid, _, name in cells:
             if name not in here:
                 raise InputError(
                     f"the database of a cell of nova is not among the dumps: {name}",
@@ -129,20 +127,40 @@ def _cells(server: PrivateServer, named: dict[str, str]) -> dict[str, str]:
     """Return which of nova's main databases is cell0's; by its name where no mapping tells."""
     mains = [name for name, known in named.items() if known == MAIN]
     apis = [name for name, known in named.items() if known == API]
-    firsts = {name for api in apis for uuid, name in _cell_rows(server, api, "") if uuid == CELL0}
+    firsts = {name for api in apis for uuid, _, name in _cell_rows(server, api, ()) if uuid == CELL0}
     firsts = (firsts & set(mains)) or {name for name in mains if name.endswith("cell0")}
     return dict.fromkeys(firsts, FIRST)
 
 
-def _cell_rows(server: PrivateServer, api: str, main: str) -> list[tuple[str, str]]:
-    """Return the cells' uuids and their databases' names; ``main`` is what a template's own path means."""
+def _cell_rows(server: PrivateServer, api: str, mains: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the cells' uuids, and their databases' servers and names.
+
+    A template's own path means the one of ``mains`` that no other cell names, if there is one.
+    """
     query = f"SELECT uuid, SUBSTRING_INDEX(database_connection, '?', 1) FROM `{api}`.cell_mappings"
-    rows = [(row[0], row[1].rpartition("/")[2]) for row in server.query(query)]
-    return [(uuid, main if name == "{path}" else name) for uuid, name in rows]
+    rows = [(uuid, *url.rpartition("/")[::2]) for uuid, url in server.query(query)]
+    named = {name for _, _, name in rows}
+    main = min(mains, key=named.__contains__, default="")
+    return [(uuid, _place(rest), main if name == "{path}" else name) for uuid, rest, name in rows]
 
 
-def _main(databases: Iterable[LoadedDatabase]) -> str:
-    return next((one.name for one in databases if one.known_as == MAIN), "")
+def _expect_own_names(api: str, cells: Iterable[tuple[str, str, str]]) -> None:
+    """Raise InputError where databases of two servers have the same name: only one of them can be here."""
+    places = dict[str, str]()
+    for uuid, place, name in cells:
+        if places.setdefault(name, place) != place:
+            raise InputError(
+                f"two cells of nova have databases of the same name on different servers: {name}",
+                where=f"{api}.cell_mappings",
+                evidence=f"{places[name]}/{name}; of cell {uuid}: {place}/{name}",
+                remedy=f"rehearse dumps: let that cell's database_connection in the dump of {api} end in"
+                f" {place}/{name}_2, and dump its database without --databases into {name}_2.sql",
+            )
+
+
+def _place(url: str) -> str:
+    """Return the host and port of a URL, without the port that is every MariaDB's."""
+    return url.rpartition("@")[2].rpartition("/")[2].lower().removesuffix(":3306")
 
 
 def _expect_one_each(named: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Which files of a directory are dumps, and how they are read."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ GZIP_TELLS = 64 << 20
 
 MYDUMPER = "metadata"
 """The file that marks a directory of mydumper's."""
+
+WHOLE = re.compile(r"-schema-(create|post|triggers)$")
+"""How the names of mydumper's files end that are of a whole database, and of no table."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,15 @@ def _dumps_in(directory: Path) -> Iterator[Dump]:
     if not (directory / MYDUMPER).exists():
         yield from (Dump(_stem(path), (path,)) for path in files)
         return
-    # NAME-schema-create.sql, NAME.TABLE-schema.sql, NAME.TABLE.00000.sql, NAME.TABLE-schema-triggers.sql
-    names = dict.fromkeys(_stem(path).partition(".")[0].removesuffix("-schema-create") for path in files)
-    for name in names:
-        own = [path for path in files if _stem(path).partition(".")[0] in (name, f"{name}-schema-create")]
+    for name in dict.fromkeys(map(_database, files)):
+        own = [path for path in files if _database(path) == name]
         yield Dump(name, tuple(sorted(own, key=_rank)))
+
+
+def _database(path: Path) -> str:
+    """Return whose a file of mydumper's is: NAME-schema-create, NAME.TABLE-schema, NAME.TABLE.00000."""
+    name, of_table, _ = _stem(path).partition(".")
+    return name if of_table else WHOLE.sub("", name)
 
 
 def _sql_size(path: Path) -> int | None:

@@ -75,7 +75,7 @@ def _rows(
     pairs = ", ".join(f"'{name}', {sql}" for name, sql in fields.items())
     order = ", ".join(fields[name] for name in resource.key)
     asked = f"SELECT JSON_OBJECT({pairs}) FROM {resource.rows} ORDER BY {order} LIMIT {limit}"
-    return [json.loads(row[0]) for row in server.query(f"SET NAMES utf8mb4; USE `{database}`; {asked}")]
+    return [json.loads(row[0]) for row in server.query(f"USE `{database}`; {asked}")]
 
 
 def _missing(error: SkipstoneError, fields: Mapping[str, str]) -> list[str]:

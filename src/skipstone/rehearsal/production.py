@@ -132,7 +132,7 @@ class _Read:
         command = Command(self.production.host, f"mariadb -NBe {quote(asked)}")
         outcome = await transport.run(command, deadline=ASK_SECONDS)
         self._expect_done(outcome, "the sizes of its databases")
-        lines = (line.split("\t") for line in outcome.stdout.splitlines())
+        lines = (line.split("\t") for line in outcome.stdout.split("\n")[:-1])
         found = {name: _Size(int(rows), int(indexes)) for name, rows, indexes in lines}
         return {name: found.get(name, _Size(0, 0)) for name in self.production.databases}
 

@@ -30,6 +30,9 @@ _FAST = (
     "--innodb-doublewrite=OFF",
     "--innodb-log-file-size=256M",
     "--max-allowed-packet=1G",
+    # a client of a busy machine takes more than ten seconds to say who it is: "Lost connection to server at
+    # 'sending authentication information'", seen once in a hundred rehearsals
+    "--connect-timeout=300",
     # which tables a command works on
     "--userstat=ON",
 )
@@ -89,19 +92,24 @@ class PrivateServer:
         return ("mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={user}", *arguments)
 
     def query(self, statement: str) -> list[tuple[str, ...]]:
-        """Return the rows that statements answer, as text; raise SkipstoneError where they fail."""
+        """Return the rows that statements answer, as text; raise SkipstoneError where they fail.
+
+        Text is UTF-8, whatever the locale is. Only a line feed ends a row: other separators of lines are a
+        value's own.
+        """
         done = subprocess.run(
-            self.client("--batch", "--skip-column-names", "--raw"),
-            input=statement,
+            self.client("--batch", "--skip-column-names", "--raw", "--default-character-set=utf8mb4"),
+            input=statement.encode(),
             capture_output=True,
-            text=True,
             check=False,
         )
         if done.returncode:
             raise SkipstoneError(
-                "the rehearsal's database server refuses", where=statement[:200], evidence=done.stderr.strip()
+                "the rehearsal's database server refuses",
+                where=statement[:200],
+                evidence=done.stderr.decode(errors="replace").strip(),
             )
-        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+        return [tuple(line.split("\t")) for line in done.stdout.decode(errors="replace").split("\n")[:-1]]
 
     def url(self, database: str) -> str:
         """Return what SQLAlchemy connects to a database with."""
@@ -122,7 +130,7 @@ class PrivateServer:
             raise SkipstoneError(
                 "no database server could be made for the rehearsal",
                 where=str(self.directory),
-                evidence=(done.stdout + done.stderr)[-600:].strip(),
+                evidence=(done.stderr + done.stdout)[:600].strip(),  # its advice comes last
                 remedy="make room there, or name another directory",
             )
 

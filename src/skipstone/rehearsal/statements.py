@@ -24,6 +24,8 @@ CREATE_DATABASE = re.compile(
     re.IGNORECASE,
 )
 CREATE_TABLE = re.compile(rb"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?`([^`]+)`", re.IGNORECASE)
+ACTS = re.compile(rb"\s*(/\*M?!\d*\s*)?(CREATE|DROP|ALTER|LOCK|REPLACE|TRUNCATE)\b", re.IGNORECASE)
+"""What acts in the database that is used, beside INSERT."""
 CHARSET = re.compile(rb"(?:CHARACTER SET|CHARSET)\s*=?\s*(\w+)", re.IGNORECASE)
 COLLATION = re.compile(rb"COLLATE\s*=?\s*(\w+)", re.IGNORECASE)
 BEGINS = re.compile(rb"SET @OLD_(SQL_NOTES|NOTE_VERBOSITY)=")
@@ -69,8 +71,7 @@ class Statements:
         for line in source:
             head = line[:LONGEST]
             if head.startswith((b"INSERT", b"(")) and not self._foreign:
-                if self._now is None and not self._skipping:
-                    yield from self._use(self.name)
+                yield from self._inside()
                 if not self._skipping:
                     yield None, line
             elif (found := CREATE_DATABASE.match(head)) is not None:
@@ -89,6 +90,11 @@ class Statements:
         self._now = self.contents.setdefault(name, Content(name))
         yield name, f"USE `{name}`;\n".encode()
 
+    def _inside(self) -> Iterator[tuple[str | None, bytes]]:
+        """Use the database that the dump is named after, where it has named none yet."""
+        if self._now is None and not self._skipping:
+            yield from self._use(self.name)
+
     def _other(self, head: bytes, line: bytes) -> Iterator[tuple[str | None, bytes]]:
         if self._foreign or FOREIGN.match(head):
             if not self._foreign:
@@ -102,9 +108,11 @@ class Statements:
             self.whole = False
         elif ENDS.search(head):
             self.whole = True
+        if ACTS.match(head):
+            yield from self._inside()
+        if self._skipping:
+            return
         if (table := CREATE_TABLE.match(head)) is not None:
-            if self._now is None:
-                yield from self._use(self.name)
             assert self._now is not None  # noqa: S101 - for the type checker: set just above
             self.on_table(self._now.name)
             self._now.tables.append(table[1].decode())

@@ -13,6 +13,14 @@ from typing import Any
 from skipstone.errors import InputError
 
 
+class Unit(StrEnum):
+    """What a budget's limit is."""
+
+    SECONDS = "a time, as 90s, 5m or 1h"
+    SHARE = "a share, as 0.1%"
+    COUNT = "a number, as 0"
+
+
 class Measure(StrEnum):
     """What a budget limits."""
 
@@ -20,13 +28,15 @@ class Measure(StrEnum):
     API_WRITES = "api-writes"
     INSTANCE_GAP = "instance-gap"
     INSTANCE_LOSS = "instance-loss"
+    INSTANCE_REBOOTS = "instance-reboots"
     PAIR_GAP = "pair-gap"
     DISK_GAP = "disk-gap"
 
     @property
-    def is_share(self) -> bool:
-        """Whether its limit is a share, and not seconds."""
-        return self is Measure.INSTANCE_LOSS
+    def unit(self) -> Unit:
+        """What its limit is."""
+        others = {Measure.INSTANCE_LOSS: Unit.SHARE, Measure.INSTANCE_REBOOTS: Unit.COUNT}
+        return others.get(self, Unit.SECONDS)
 
 
 MEANINGS = {
@@ -34,19 +44,26 @@ MEANINGS = {
     Measure.API_WRITES: "seconds in all for which one API has taken no writes",
     Measure.INSTANCE_GAP: "seconds of the longest time without a reply of one instance",
     Measure.INSTANCE_LOSS: "share of all instances' replies that were lost",
+    Measure.INSTANCE_REBOOTS: "how often instances have booted anew, of those that serve their boot-id",
     Measure.PAIR_GAP: "seconds of the longest time for which one instance has not reached another",
     Measure.DISK_GAP: "seconds of the longest time for which no write in a guest has come to its end",
 }
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
-_VALUE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|s|m|min|h|)")
 _PERCENT = 100
+_WRITTEN: dict[Unit, dict[str, float]] = {
+    Unit.SECONDS: {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600},
+    Unit.SHARE: {"%": 1 / _PERCENT},
+    Unit.COUNT: {"": 1},
+}
+"""What may follow a value of each unit, and what that makes of it."""
+
+_VALUE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|s|m|min|h|)")
 EXAMPLE = "for example: --budget api-writes=120s --budget api-writes:nova=5m --budget instance-loss=0.1%"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """One limit: seconds, or a share (0.001 is 0.1 %).
+    """One limit: seconds, a share (0.001 is 0.1 %), or a number.
 
     ``subject`` names one service, or one instance by name or id; then it stands instead of the budget of
     the same measure that names none.
@@ -63,7 +80,13 @@ class Budget:
 
     def figure(self, value: float) -> str:
         """Return a value of its measure as people write it."""
-        return f"{value * _PERCENT:.3g} %" if self.measure.is_share else f"{value:.1f} s"
+        match self.measure.unit:
+            case Unit.SHARE:
+                return f"{value * _PERCENT:.3g} %"
+            case Unit.COUNT:
+                return f"{value:.0f}"
+            case Unit.SECONDS:
+                return f"{value:.1f} s"
 
     @classmethod
     def named(cls, name: str, limit: float) -> "Budget":
@@ -80,11 +103,10 @@ def parse_budget(text: str) -> Budget:
     name, _, value = text.rpartition("=")
     match = _VALUE.fullmatch(value.strip())
     budget = Budget.named(name.strip(), 0)
-    if match is None or (match[2] == "%") is not budget.measure.is_share:
-        wanted = "a share, as 0.1%" if budget.measure.is_share else "a time, as 90s, 5m or 1h"
-        raise InputError(f"{text!r} is no budget: {budget.measure} is {wanted}", remedy=EXAMPLE)
-    factor = 1 / _PERCENT if match[2] == "%" else _SECONDS[match[2]]
-    return Budget(budget.measure, float(match[1]) * factor, budget.subject)
+    unit = budget.measure.unit
+    if match is None or match[2] not in _WRITTEN[unit] or (unit is Unit.COUNT and "." in match[1]):
+        raise InputError(f"{text!r} is no budget: {budget.measure} is {unit}", remedy=EXAMPLE)
+    return Budget(budget.measure, float(match[1]) * _WRITTEN[unit][match[2]], budget.subject)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from skipstone import __version__
 from skipstone.cloud.command import OPERATOR, Command, Transport
 from skipstone.cloud.model import Fact
 from skipstone.cloud.system import HOOK
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act
-from skipstone.run.directory import RunDirectory, later_run, run_directories, runs_of
+from skipstone.run.directory import RunDirectory, later_run, run_directories, runs_of, version_for
 from skipstone.run.job import JOBS
 from skipstone.run.journal import read_events
 from skipstone.run.name import escaped
@@ -170,9 +169,10 @@ def plan_drop(directory: RunDirectory) -> Plan:
         )
     if not taken.backups:
         raise InputError("the run keeps nothing on its hosts", where=directory.run)
+    name = f"{directory.run}-drop"
     return Plan(
-        id=f"{directory.run}-drop",
-        skipstone=__version__,
+        id=name,
+        skipstone=version_for(directory.path.parent, name),
         strategy=STRATEGY,
         of_run=directory.run,
         cloud=view.cloud,

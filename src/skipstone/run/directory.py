@@ -10,9 +10,11 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from skipstone import __version__
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import plan_digest, save_plan
@@ -95,13 +97,18 @@ class RunDirectory:
     @property
     def begun(self) -> bool:
         """Whether the run was started: then the cloud is no longer as planned."""
-        return self.journal.exists() and read_view(self.journal).state is not RunState.NEW
+        return self.standing() is not None
 
     @property
     def bereft(self) -> bool:
         """Whether its journal was there once: the engine has begun, or a job of this machine."""
         engine = sum(file.stat().st_size for file in self.path.glob("engine.db*"))
         return not self.journal.exists() and (engine > ENGINE_BEGUN or (self.path / "jobs").exists())
+
+    def standing(self) -> RunView | None:
+        """Return where the run stands, or None where it has not begun; raise InputError as ``view`` does."""
+        view = self.view() if self.journal.exists() else None
+        return view if view and view.state is not RunState.NEW else None
 
     def view(self) -> RunView:
         """Where the run stands; raise InputError where its journal cannot be read."""
@@ -124,7 +131,8 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
     if bereft and (not every or any(path.name == name for path in bereft)):
         raise _bereft(RunDirectory(next((path for path in bereft if path.name == name), bereft[-1])))
     if not every:
-        raise InputError("there is no run", where=str(runs), remedy="`skipstone apply PLAN` starts one")
+        remedy = "`skipstone apply PLAN -i INVENTORY` starts one"
+        raise InputError("there is no run", where=str(runs), remedy=remedy)
     if name is None:
         return every[0]
     exact = [run for run in every if run.run == name] or [run for run in every if run.run.startswith(name)]
@@ -164,7 +172,7 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     A rollback that is done, but has not told so, is not finished.
 
     ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
-    version of this plan, InputError where it has lost its journal.
+    plan of this id, InputError where it has lost its journal.
     """
     earlier = runs_of(runs, plan.id)
     number = int(earlier[-1].run.rpartition("-")[2]) + 1 if earlier else 1
@@ -174,21 +182,34 @@ def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
     last = earlier[-1]
     if last.bereft:
         raise _bereft(last)
-    if not last.begun:
+    view = last.standing()
+    if view is None:
         return last
-    view = last.view()
     if view.state.over:
-        return last if _untold(view, plan, runs) else new
+        return last if _untold(view, runs) else new
     expect_not_rolling_back(view)
     _expect_same(view, plan, last)
     return last
 
 
-def _untold(view: RunView, plan: Plan, runs: Path) -> bool:
+def version_for(runs: Path, plan: str) -> str:
+    """Return the version of Skipstone that a plan is of which is made from another run's journal, by its id.
+
+    While a run of it goes on, that is the version that began it, for a repaired one goes on with the same
+    plan; else the present one.
+    """
+    earlier = runs_of(runs, plan)
+    view = earlier[-1].standing() if earlier else None
+    goes_on = view and (not view.state.over or _untold(view, runs))
+    return view.skipstone if view and goes_on else __version__
+
+
+def _untold(view: RunView, runs: Path) -> bool:
     """Return whether a rollback is done, and died before it could tell the run that it has undone."""
-    if not plan.of_run or view.state is not RunState.DONE or view.plan_digest != plan_digest(plan):
+    if not view.of_run or view.state is not RunState.DONE:
         return False
-    return RunDirectory(runs / plan.of_run).view().state is RunState.ROLLING_BACK
+    other = RunDirectory(runs / view.of_run).view()
+    return other.state is RunState.ROLLING_BACK and other.undoing_by == view.run
 
 
 def expect_not_rolling_back(view: RunView) -> None:
@@ -206,21 +227,35 @@ def _bereft(run: RunDirectory) -> InputError:
         f"the journal of run {run.run} is gone, so nobody knows how far it came",
         where=str(run.journal),
         remedy="restore that file from a backup; the hosts still hold each job's script, output and exit code"
-        " in /var/lib/skipstone/jobs. `skipstone apply --fresh` begins another run, of what the cloud is now",
+        " in /var/lib/skipstone/jobs. `skipstone apply PLAN -i INVENTORY --fresh` begins another run, of what"
+        " the cloud is now",
     )
 
 
 def _expect_same(view: RunView, plan: Plan, run: RunDirectory) -> None:
-    if view.plan_digest != plan_digest(plan):
+    if view.plan_digest == plan_digest(plan):
+        return
+    stands = f"the run is {view.state}: {view.reason}"
+    if plan.of_run:
         raise PlanRefused(
-            f"run {run.run} is not finished, and was begun with another version of this plan",
+            f"run {run.run} is not finished, and this version of Skipstone makes another plan of it",
             where=str(run.path),
-            evidence=f"the run is {view.state}: {view.reason}",
-            remedy="apply the plan file that the run was begun with, or say --fresh to begin another run",
+            evidence=f"it was begun with version {view.skipstone}, this is {__version__}; {stands}",
+            remedy=f"`skipstone resume {run.run}` goes on as it was begun; or give it up with"
+            f" `skipstone abort {run.run} --reason TEXT`, and repeat this, which then does all of it anew",
         )
+    raise PlanRefused(
+        f"run {run.run} is not finished, and was begun with another version of this plan",
+        where=str(run.path),
+        evidence=stands,
+        remedy="apply the plan file that the run was begun with, or say --fresh to begin another run",
+    )
 
 
 def _written(run: RunDirectory) -> float:
-    """Return when it was last written to: its write-ahead log, where there is one."""
-    files = (run.journal, run.journal.with_name("journal.db-wal"))
-    return max(file.stat().st_mtime for file in files if file.exists())
+    """Return when it was last written to; a write-ahead log that is empty tells only that it was read."""
+    times = [run.journal.stat().st_mtime]
+    with suppress(FileNotFoundError):  # it goes as its last writer ends
+        log = run.journal.with_name("journal.db-wal").stat()
+        times += [log.st_mtime] if log.st_size else []
+    return max(times)

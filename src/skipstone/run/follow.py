@@ -8,7 +8,7 @@ from dataclasses import replace
 from skipstone.cloud.command import Command, Outcome
 from skipstone.errors import SkipstoneError
 from skipstone.run.job import CHUNK, REFUSED, Job, JobState, News, parse_news
-from skipstone.run.question import Asker, NoAnswer
+from skipstone.run.question import Asker, NoAnswer, Nonsense
 
 
 class JobRefused(Exception):  # noqa: N818 - reads as what happened
@@ -56,13 +56,13 @@ class Follower:
         else:
             wait = self._asker.patience.first_watch
             script = self._job.submission(self._command.script, wait=wait)
-        answer = await self._asker.ask(
+        return await self._asker.ask_for(
+            _read,
             Command(self._command.host, script),
             deadline=wait + self._asker.patience.grace,
             until=until,
             on_silence=on_silence,
         )
-        return _read(answer)
 
     def _whole_lines(self, news: News, *, over: bool) -> News:
         """Cut after the last line feed (a secret must not be cut in two), or after everything at the end."""
@@ -83,4 +83,4 @@ def _read(answer: Outcome) -> News:
         return parse_news(answer.stdout)
     except SkipstoneError as error:
         said = re.sub(r"\s+", " ", answer.stderr + error.evidence)[-500:]
-        raise NoAnswer(f"{error} (exit code {answer.code}): {said}") from error
+        raise Nonsense(f"{error} (exit code {answer.code}): {said}") from error

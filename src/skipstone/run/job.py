@@ -9,9 +9,10 @@ The job directory is the record, named after run, step and attempt::
     output        what the script printed
 
 So starting a job again is harmless (the second starter finds the claim and leaves), whoever can take the
-lock knows that nothing runs, and a lock that is free with a claim but no exit means that the job was lost,
-by a reboot or a kill. ``systemd-run`` starts the job where systemd runs, for a cgroup of its own that
-outlives the connection's; its unit's name is a second guard, not the record, for a finished unit is gone.
+lock knows that nothing runs, and a lock that is free after the claim was seen, without an exit, means that
+the job was lost, by a reboot or a kill. ``systemd-run`` starts the job where systemd runs, for a cgroup of
+its own that outlives the connection's; its unit's name is a second guard, not the record, for a finished
+unit is gone.
 """
 
 import base64
@@ -86,11 +87,14 @@ SYSTEMD = """\
 --service-type=exec -p RuntimeMaxSec={limit} -p TimeoutStopSec=15 --setenv=HOME=/root --setenv=LANG=C.UTF-8 \
 /bin/sh {dir}/job </dev/null >/dev/null 2>&1; }}"""
 
+# the claim is looked at before the lock: one that comes after the lock was found free is of a job that begins
+# just now, which counts as absent, and is asked for again
 WATCH = """\
 cd {dir} 2>/dev/null || {{ echo {mark} absent 0 0 0 0; exit 0; }}
 offset={offset} end=$(($(date +%s) + {wait}))
 while :; do
-    free=0
+    claimed=0 free=0
+    [ -d claim ] && claimed=1
     flock -s -w 1 lock true 2>/dev/null && free=1
     size=$(stat -c %s output 2>/dev/null || echo 0)
     if [ $free = 1 ] || [ "$size" -gt "$offset" ] || [ "$(date +%s)" -ge $end ]; then break; fi
@@ -98,7 +102,7 @@ done
 state=running code=0 seconds=0
 if [ $free = 1 ]; then
     state=absent
-    [ -d claim ] && state=lost
+    [ $claimed = 1 ] && state=lost
     for end in exit.*; do
         [ -e "$end" ] || continue
         state=exited code=${{end#exit.}} seconds=${{end##*.}}

@@ -76,7 +76,7 @@ class Journal:
             self._file = _open_for_writing(path)
             _expect_sound(self._file)
             self._fold = Fold()
-            for event in _events(self._file, 0, None, scripts=False):
+            for event in _events(self._file, 0, None, in_brief=True):
                 self._fold.add(event)
 
     def __enter__(self) -> Self:
@@ -188,7 +188,7 @@ def read_events(path: Path, *, after: int = 0, step: str | None = None) -> list[
 def read_view(path: Path) -> RunView:
     """Return where a run stands; raise InputError as ``read_events`` does."""
     with _told(path), closing(_open_for_reading(path)) as file:
-        return fold(_events(file, 0, None, scripts=False))
+        return fold(_events(file, 0, None, in_brief=True))
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:
@@ -242,20 +242,22 @@ def _sync_directory(path: Path) -> None:
 
 
 def _events(
-    file: sqlite3.Connection, after: int, step: str | None, *, scripts: bool = True
+    file: sqlite3.Connection, after: int, step: str | None, *, in_brief: bool = False
 ) -> Iterator[Event]:
-    """Yield events; without ``scripts`` what an intent says is left out, which is most of a journal."""
+    """Yield events; ``in_brief`` what no view shows is left out, most of a journal: intents' scripts."""
     rows = file.execute(
-        "SELECT seq, time, token, kind, step, attempt, CASE WHEN ? OR kind <> ? THEN payload ELSE '{}' END"
+        "SELECT seq, time, token, kind, step, attempt,"
+        " CASE WHEN ? AND kind IN (?, ?, ?) THEN NULL ELSE payload END"
         " FROM events WHERE seq > ? AND (? IS NULL OR step = ?) ORDER BY seq",
-        (scripts, Kind.INTENT, after, step, step),
+        (in_brief, Kind.INTENT, Kind.SUBMITTED, Kind.VERIFIED, after, step, step),
     )
     last = after
     for seq, time, token, kind, name, attempt, payload in rows:
         if step is None and seq != last + 1:
             raise sqlite3.DatabaseError(f"the events between {last} and {seq} are missing")
         last = seq
-        yield Event(seq, datetime.fromisoformat(time), token, Kind(kind), name, attempt, json.loads(payload))
+        facts = json.loads(payload) if payload else {}
+        yield Event(seq, datetime.fromisoformat(time), token, Kind(kind), name, attempt, facts)
 
 
 @contextmanager

@@ -6,22 +6,24 @@ undoing of its own: that step brings the whole host back.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from skipstone import __version__
 from skipstone.cloud.command import OPERATOR, Command
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
-from skipstone.run.directory import RunDirectory, later_run
+from skipstone.run.directory import RunDirectory, later_run, version_for
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView, fold
 from skipstone.run.state import Kind, RunState
 from skipstone.steps.conversion import DeployConfiguration
 from skipstone.steps.database import SyncDatabase
+from skipstone.steps.drain import DrainHost
 from skipstone.steps.machine import TakeMachineSnapshot
 from skipstone.steps.revert import Revert
 from skipstone.steps.services import AskApi, StartServices, WaitForAgents, WaitForApi
@@ -64,16 +66,17 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
         to = _same_goal(view, to)
     undone = _stages_from(started["stages"], to, view.run)
     acts = acts_of(events)
-    begun = [(stage, [acts[name] for name in _ids(stage) if name in acts]) for stage in undone]
+    begun = [(stage, _in_turn(acts[name] for name in _ids(stage) if name in acts)) for stage in undone]
     known = {act.step: act for _, stage_acts in begun for act in stage_acts}
     _expect_reversible(view, known)
     stages = [_undo(stage, stage_acts) for stage, stage_acts in reversed(begun)]
     felt = [any(act.impact is not Impact.NONE for act in stage_acts) for _, stage_acts in reversed(begun)]
     if any(felt):  # at once after what users felt: what is undone later counts on the APIs
         stages.insert(len(felt) - felt[::-1].index(True), _answers(started["stages"]))
+    name = f"{directory.run}-rollback"
     plan = Plan(
-        id=f"{directory.run}-rollback",
-        skipstone=__version__,
+        id=name,
+        skipstone=version_for(directory.path.parent, name),
         strategy=STRATEGY,
         of_run=directory.run,
         undoes_to=to,
@@ -97,6 +100,7 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
 
 
 _MACHINE = TakeMachineSnapshot.model_fields["kind"].default
+_DRAIN = DrainHost.model_fields["kind"].default
 _DEPLOYMENT = DeployConfiguration.model_fields["kind"].default
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
@@ -186,8 +190,20 @@ def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:
         )
 
 
+def _in_turn(acts: Iterable[Act]) -> list[Act]:
+    """Return a stage's acts in the order in which they began, each drain as if it had needed the one before.
+
+    An instance may have been moved on by a later drain, to the very host of an earlier one or from where that
+    had put it: each brings home what it finds where it has put it, so the last has to come first.
+    """
+    ordered = sorted(acts, key=attrgetter("first"))
+    drains = [act for act in ordered if act.kind == _DRAIN]
+    later = {act.step: replace(act, needs=(*act.needs, before.step)) for before, act in pairwise(drains)}
+    return [later.get(act.step, act) for act in ordered]
+
+
 def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
-    """Return a stage that undoes one: a step is undone after those that needed it.
+    """Return a stage that undoes one, the last act first: a step is undone after those that needed it.
 
     No more hosts are down at the same time than were to be; windows do not hold it up.
     """

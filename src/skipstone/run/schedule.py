@@ -5,7 +5,7 @@ Pure of any engine: who calls ``carry_out_stages`` says how a step is carried ou
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from graphlib import TopologicalSorter
@@ -41,7 +41,8 @@ class Node:
 class Group:
     """Steps that share ``lanes`` with others from the beginning of the first one to the end of the last.
 
-    One that has ``begun`` goes on whatever the limits say, and before any other begins.
+    One that has ``begun`` goes on whatever the limits say, and before any other begins. One whose steps need
+    another's begins after that one: it would keep a place in which the other has to come to its end.
     """
 
     lanes: tuple[str, ...]
@@ -152,6 +153,8 @@ class _Queue:
         self._inside: set[str] = set()
         self._running: Counter[str] = Counter()
         self._failed: set[str] = set()
+        self._ahead = _groups_ahead(stage.nodes)
+        self._later: dict[str, list[Node]] = defaultdict(list)
         self._before: dict[str, list[Node]] = defaultdict(list)
         for name, group in stage.groups.items():
             if group.begun:
@@ -177,6 +180,7 @@ class _Queue:
                 return None
             self._inside.add(group)
             self._put(self._before.pop(group))
+            self._place(self._later.pop(group, ()))
             name = self._steps.admit()
         return name
 
@@ -217,20 +221,36 @@ class _Queue:
         return group not in self._failed and (bool(group) or self._more_may_begin)
 
     def _sort(self) -> None:
-        """Let what has become ready wait for its step's turn, or first for its group's."""
-        for name in self._order.get_ready():
-            node = self._nodes[name]
+        self._place(self._nodes[name] for name in self._order.get_ready())
+
+    def _place(self, nodes: Iterable[Node]) -> None:
+        """Let what is ready wait for its step's turn, or first for its group's, after those ahead of it."""
+        for node in nodes:
             if not node.group or node.group in self._inside:
                 self._put([node])
-                continue
-            if node.group not in self._before:
-                group = self._stage.groups.get(node.group, Group(()))
-                self._groups.wait(node.group, group.lanes, group.seconds)
-            self._before[node.group].append(node)
+            elif ahead := self._ahead[node.group] - self._inside:
+                self._later[min(ahead)].append(node)
+            else:
+                self._line_up(node)
+
+    def _line_up(self, node: Node) -> None:
+        if node.group not in self._before:
+            group = self._stage.groups.get(node.group, Group(()))
+            self._groups.wait(node.group, group.lanes, group.seconds)
+        self._before[node.group].append(node)
 
     def _put(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
             self._steps.wait(node.id, node.lanes, node.seconds)
+
+
+def _groups_ahead(nodes: Sequence[Node]) -> Mapping[str, set[str]]:
+    """Return, for each group, the others that its steps need steps of."""
+    groups = {node.id: node.group for node in nodes}
+    found: dict[str, set[str]] = {group: set() for group in groups.values()}
+    for node in nodes:
+        found[node.group] |= {groups[need] for need in node.needs} - {node.group, ""}
+    return found
 
 
 async def _abandon(running: dict[asyncio.Task[StepState], str]) -> None:

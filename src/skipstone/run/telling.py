@@ -16,10 +16,12 @@ def tell_begun(directory: RunDirectory, plan: Plan, lease: Lease) -> None:
     """Write that this has begun: a run that is rolled back cannot go on, one without checkpoints not back.
 
     The cloud is held now, and was not when the plan was made: raise InputError where it would be another.
+    Once begun, it goes on as it was begun, even where this version of Skipstone would begin otherwise.
     """
     other = _other(directory, plan)
     again = plan_drop(other) if plan.strategy == DROP else plan_rollback(other, plan.undoes_to).plan
-    if plan_digest(again) != plan_digest(plan):
+    again = again.model_copy(update={"skipstone": plan.skipstone})
+    if not directory.begun and plan_digest(again) != plan_digest(plan):
         raise InputError(
             "the run has gone on since this was shown; nothing was done",
             where=plan.of_run,

@@ -25,7 +25,7 @@ class _Audit(Step):
 code=0
 {as_user(self.user, self.command)} > said || code=$?
 case $code in 0 | 3) ;; *) tail -5 said >&2; exit 1 ;; esac
-grep -v '^Processed ' said | sort > {file}
+grep -v '^Processed ' said | LC_ALL=C sort > {file}
 rm said"""
 
 
@@ -66,7 +66,7 @@ cd {self.directory}
 limit=$(($(date +%s) + {self.deadline - 60}))
 while :; do
 {indent(self._list("after"), "    ")}
-    new=$(comm -13 before after)
+    new=$(LC_ALL=C comm -13 before after)
     [ -n "$new" ] || break
     if [ "$(date +%s)" -ge "$limit" ]; then
         echo "allocations have come that belong to no instance; they take room from the scheduler:" >&2

@@ -152,7 +152,11 @@ class ProveDumpRestores(_OfDump):
         return self.on_host(f"cd {self.directory} && sha256sum --quiet --check restored")
 
     def apply(self) -> Command:
-        """Start a private server (no network, own directory), load, dump, compare, and remove it."""
+        """Start a private server (no network, own directory), load, dump, compare, and remove it.
+
+        Its temporary files have a directory of their own as well: a server that starts removes every
+        ``#sql*`` of its ``tmpdir``, and in /tmp those are the running server's (seen with MariaDB 10.11).
+        """
         silent = "the scratch server did not start"
         client = "--no-defaults --protocol=socket --socket=$scratch/s --user=root"
         return self.on_host(f"""
@@ -162,7 +166,8 @@ cd {self.directory}
 rm -f restored
 sha256sum --quiet --check manifest
 scratch=$(mktemp --directory /var/tmp/skipstone-scratch.XXXXXX)
-chown mysql: "$scratch"
+mkdir "$scratch/tmp"
+chown mysql: "$scratch" "$scratch/tmp"
 server=
 finish() {{
     if [ -n "$server" ]; then kill "$server" 2>/dev/null && wait "$server" || true; fi
@@ -174,12 +179,12 @@ cd "$scratch"
 {room(self._sizes("data_length + index_length"), "the scratch server")}
 cd {self.directory}
 {_MEMORY}
-mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --skip-test-db \\
-    --auth-root-authentication-method=normal > "$scratch/log" 2>&1 || {{
+mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --tmpdir="$scratch/tmp" \\
+    --skip-test-db --auth-root-authentication-method=normal > "$scratch/log" 2>&1 || {{
     head -30 "$scratch/log" >&2  # what it advises comes after what it says went wrong
     exit 1
 }}
-mariadbd --no-defaults --user=mysql --datadir="$scratch/data" \\
+mariadbd --no-defaults --user=mysql --datadir="$scratch/data" --tmpdir="$scratch/tmp" \\
     --socket="$scratch/s" --pid-file="$scratch/pid" --skip-networking --skip-log-bin --skip-slave-start \\
     --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-buffer-pool-size="${{memory}}M" \\
     --max-allowed-packet=1G --character-set-server=utf8mb3 >> "$scratch/log" 2>&1 &

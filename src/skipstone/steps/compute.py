@@ -4,13 +4,25 @@ QEMU processes belong to nobody's restart: libvirt's unit leaves them alone (Kil
 daemon adopts them. The one gap that instances see is the virtual switch.
 """
 
+from textwrap import indent
 from typing import ClassVar, Literal
 
 from skipstone.cloud.command import Command
 from skipstone.steps.shell import forgive, quote
 from skipstone.steps.step import Impact, Step
 
-_QEMU = "ps -C qemu-system-x86_64,qemu-system-x86,qemu-kvm,kvm -o pid=,lstart= | sort"
+# jobs have not the locale and time zone of questions over ssh, and tzdata itself is upgraded in between
+_QEMU = "TZ=UTC ps -C qemu-system-x86_64,qemu-system-x86,qemu-kvm,kvm -o pid=,lstart= | LC_ALL=C sort"
+
+_TOLD = """\
+    echo "see why each of them has ended; 'skipstone resume' then goes on without them" >&2
+    echo "$lost" > {directory}/lost
+"""
+
+
+def _write_list(directory: str) -> str:
+    """Return shell lines that write the list whole or not at all."""
+    return f"{_QEMU} > {directory}/qemu.part\nmv {directory}/qemu.part {directory}/qemu"
 
 
 class RecordInstances(Step):
@@ -20,17 +32,17 @@ class RecordInstances(Step):
     directory: str
 
     def apply(self) -> Command:
-        """Write the list once; a repeated attempt keeps the first."""
+        """Write the list anew: nothing was done to this host yet, and an earlier run's list is of its day."""
         return self.on_host(f"""
 install -d -m 755 {self.directory}
-{_QEMU} > {self.directory}/qemu.part
-[ -e {self.directory}/qemu ] || mv {self.directory}/qemu.part {self.directory}/qemu
+rm -f {self.directory}/lost
+{_write_list(self.directory)}
 echo "instances running: $(wc -l < {self.directory}/qemu)"
 """)
 
     def revert(self) -> Command:
         """Remove the list: it is of that day."""
-        return self.on_host(f"rm -f {self.directory}/qemu")
+        return self.on_host(f"rm -f {self.directory}/qemu {self.directory}/lost")
 
 
 class ReloadVirtualSwitch(Step):
@@ -75,7 +87,11 @@ ovs-appctl version | head -1
 
 
 class AdoptInstances(Step):
-    """Start the new libvirt daemon and see that it knows every instance that ran before."""
+    """Start the new libvirt daemon and see that it knows every instance that ran before.
+
+    An instance may also have ended by itself: a guest that was shut down. So what has gone stops the run
+    once, for a person to see, and the next attempt goes on without it.
+    """
 
     kind: Literal["adopt-instances"] = "adopt-instances"
     directory: str
@@ -87,19 +103,30 @@ class AdoptInstances(Step):
 systemctl daemon-reload
 {forgive(self.units)}
 systemctl restart {" ".join(self.units)}
-{self._compare()}
+{self._compare(_TOLD.format(directory=self.directory))}
 """)
 
     def verify(self) -> Command:
         """Compare again."""
         return self.on_host(self._compare())
 
-    def _compare(self) -> str:
+    def reset(self) -> Command:
+        """Write the list anew where an attempt has told what is lost of it; what is lost later fails."""
+        return self.on_host(f"""
+if [ -e {self.directory}/lost ]; then
+{indent(_write_list(self.directory), "    ")}
+    rm {self.directory}/lost
+fi
+""")
+
+    def _compare(self, told: str = "") -> str:
+        """Return lines that compare; ``told`` are those for when lost ones were named."""
         return f"""
-lost=$({_QEMU} | comm -13 - {self.directory}/qemu)
+lost=$({_QEMU} | LC_ALL=C comm -13 - {self.directory}/qemu)
 if [ -n "$lost" ]; then
-    echo "instances that ran before do not run any more: $lost" >&2
-    exit 1
+    echo "instances that ran before do not run any more (process, and since when, in UTC):" >&2
+    echo "$lost" >&2
+{told}    exit 1
 fi
 running=$({_QEMU} | wc -l)
 known=$(virsh --connect qemu:///system list --name | grep -c . || true)

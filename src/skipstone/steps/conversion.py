@@ -17,7 +17,7 @@ from pydantic import Field
 from skipstone.cloud.command import Command
 from skipstone.cloud.model import Fact
 from skipstone.steps.scripts.conversion import changed
-from skipstone.steps.shell import RELOAD_UNITS
+from skipstone.steps.shell import RELOAD_UNITS, words
 from skipstone.steps.step import Step, is_empty
 
 _PROGRAM = resources.files("skipstone.steps.scripts").joinpath("conversion.py").read_text()
@@ -262,3 +262,30 @@ python3 {self.directory}/conversion.py restore {self.directory}
         """Return the shell line after which systemd goes by the units that were replaced, if any was."""
         units = any(path.startswith(UNITS) for path in self.paths)
         return f"{RELOAD_UNITS}\n" if units else ""
+
+
+class CheckPolicies(Step):
+    """See that the packages have left the policies that were deployed.
+
+    Debian's scripts move a ``policy.json`` away, and oslo.policy goes on without it, with a line in the log.
+    """
+
+    looks: ClassVar[bool] = True
+
+    kind: Literal["check-policies"] = "check-policies"
+    directory: str
+    paths: tuple[str, ...]
+
+    def apply(self) -> Command:
+        """Look for each file."""
+        return self.on_host(f"""
+gone=
+for path in {words(self.paths)}; do
+    [ -e "$path" ] || gone="$gone $path"
+done
+if [ "$gone" ]; then
+    echo "gone since deployed:$gone. Services would start without these rules. Put back what is below" >&2
+    echo "{self.directory}/new, with the owner and mode of before, and go on" >&2
+    exit 1
+fi
+""")

@@ -14,10 +14,10 @@ def _compare_heads(database: str, wanted: tuple[str, ...]) -> str:
     """
     query = f"select version_num from `{database}`.alembic_version"  # noqa: S608 - names from the catalog
     if wanted[0].startswith("migrate:"):
-        query = f"select concat('migrate:', version) from `{database}`.migrate_version"  # noqa: S608 - as above
+        query = f"select distinct concat('migrate:', version) from `{database}`.migrate_version"  # noqa: S608 - as above
     expected = "\n".join(sorted(wanted))
     return (
-        f"found=$(mariadb -NBe {quote(query)} | sort)\n"
+        f"found=$(mariadb -NBe {quote(query)} | LC_ALL=C sort)\n"
         f"wanted={quote(expected)}\n"
         f'if [ "$found" != "$wanted" ]; then\n'
         f'    echo "{database} is at" $found", and not at" $wanted >&2\n'

@@ -13,7 +13,7 @@ from skipstone.steps.shell import quote, words
 from skipstone.steps.step import Impact, Step, is_empty
 
 WARNINGS = 1
-"""Exit code of a drain that has left instances because its rule says so."""
+"""Exit code of a drain or return that has let instances be where they are, and says which and why."""
 
 
 class _OfCompute(Step):
@@ -32,10 +32,11 @@ class _OfCompute(Step):
     def _call(self, verb: str, *options: str) -> str:
         return f"skipstone {verb} {quote(self.compute)} {words(('--plan', self.plan, *options))}"
 
-    def _moving(self, verb: str, *options: str) -> str:
+    def _move(self, verb: str, *options: str) -> Command:
+        """Return the command of a verb that moves instances; what it lets be is no failure."""
         limits = {"--at-once": self.migrations, "--per-target": self.per_target}
         given = (word for name, limit in limits.items() if limit for word in (name, str(limit)))
-        return self._call(verb, *options, *given)
+        return self.on_host(f"{self._call(verb, *options, *given)} || [ $? = {WARNINGS} ]")
 
 
 class DrainHost(_OfCompute):
@@ -57,17 +58,19 @@ class DrainHost(_OfCompute):
         return self.on_host(self._call("drain", *self._empty, "--check"))
 
     def apply(self) -> Command:
-        """Drain it; what the rule leaves there is no failure."""
-        call = self._moving("drain", *self._empty, "--on-stuck", self.on_stuck)
-        return self.on_host(f"{call} || [ $? = {WARNINGS} ]")
+        """Drain it, but for what the rule leaves there."""
+        return self._move("drain", *self._empty, "--on-stuck", self.on_stuck)
 
     def verify(self) -> Command:
         """Ask again."""
         return self.is_done()
 
     def revert(self) -> Command:
-        """Bring every instance back: databases that go back say that it is there. The host takes new ones."""
-        return self.on_host(self._moving("return"))
+        """Bring back what nobody has moved on: databases that go back say that it is there.
+
+        The host takes new ones.
+        """
+        return self._move("return")
 
     @property
     def _empty(self) -> tuple[str, ...]:
@@ -86,8 +89,7 @@ class ReturnInstances(_OfCompute):
 
     def apply(self) -> Command:
         """Enable the service where the drain has disabled it; move the instances back."""
-        call = self._moving("return", *self._options)
-        return self.on_host(f"{call} || [ $? = {WARNINGS} ]")
+        return self._move("return", *self._options)
 
     def verify(self) -> Command:
         """Ask again."""

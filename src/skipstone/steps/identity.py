@@ -29,7 +29,7 @@ class GrantServiceRole(Step):
         return self.on_host(
             f"found=$(openstack role assignment list --names --role {quote(self.role)}"
             f" --project {quote(self.project)} --project-domain {quote(self.domain)} -f value -c User"
-            f" | sed 's/@.*//' | sort -u)\n"
+            f" | sed 's/@.*//' | LC_ALL=C sort -u)\n"
             f'test -z "$(printf \'%s\\n\' {quote(lines)} | grep -vxF "$found")"'
         )
 

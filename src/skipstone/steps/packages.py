@@ -1,19 +1,24 @@
 """Packages: fetched before anything stops, then upgraded without a question asked.
 
 The target's package lists live in a directory of their own, so fetching leaves the host's sources alone,
-and the upgrade later installs exactly what was fetched: no ``apt-get update`` inside the outage.
+and the upgrade later installs exactly what was fetched: no ``apt-get update`` inside the outage. So do the
+packages: apt's own cache is emptied by others (``apt-get clean``, ``APT::Periodic::AutocleanInterval``).
 """
 
 from pathlib import PurePosixPath
 from typing import Literal
 
+from pydantic import Field
+
 from skipstone.cloud.command import Command
 from skipstone.steps import versions
 from skipstone.steps.shell import place_file, quote, words
-from skipstone.steps.step import Step
+from skipstone.steps.step import Step, is_empty
 
-# Suites stand after a blank in a deb line and on a Suites: line; nothing else (a keyring's path) is touched.
+# Suites stand after a blank in a deb line and on a Suites: line, or those that follow it; nothing else (a
+# keyring's path) is touched. Twice: a match takes the blank that the next suite would need before it.
 _SUITE = r"s@\([[:blank:]]\){old}\([-/[:blank:]]\|$\)@\1{new}\2@g"
+_NAMES_OLD = r"^(deb|Suites:|[[:blank:]]).*[[:blank:]]{old}([-/[:blank:]]|$)"
 
 _POLICY = "/usr/sbin/policy-rc.d"
 
@@ -43,6 +48,9 @@ echo "$said\""""
 _FULL = """\
         df --output=avail,target -x squashfs | grep -vE ' /(dev|proc|run|sys)(/|$)' |
             awk 'NR > 1 && $1 < 10240 { print "only " $1 " KiB are free on " $2 }' >&2"""
+
+_ARCHIVES = "archives"
+"""Directory below that of the upgrade: the fetched packages."""
 
 _LOCK = "/var/lib/dpkg/lock-frontend"
 
@@ -74,8 +82,9 @@ class FromSuite(Step):
     add: tuple[str, ...] = ()
 
     def apt(self) -> str:
-        """Return ``apt-get`` with the target's own lists, patient with another holder of the lock."""
-        return f"apt-get -q -y {self.lists()} -o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
+        """Return ``apt-get`` with lists and packages of its own, patient with another holder of the lock."""
+        patience = f"-o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
+        return f"apt-get -q -y {self.lists()} -o Dir::Cache::Archives={self.directory}/{_ARCHIVES} {patience}"
 
     def lists(self) -> str:
         """Return the options with which apt's programs read the target's own lists."""
@@ -84,25 +93,41 @@ class FromSuite(Step):
             f" -o Dir::Etc::SourceParts={self.directory}/parts -o Dir::State::Lists={self.directory}/lists"
         )
 
-    def get_lists(self) -> str:
-        """Return shell lines that rewrite copies of the sources, and update the private lists."""
-        edit = quote(_SUITE.format(old=self.old_suite, new=self.new_suite))
-        in_deb, in_suites = quote(r"/^deb/"), quote(r"/^Suites:/")
+    def make_room(self) -> str:
+        """Return shell lines that make the directory of the fetched packages; what is in it stays."""
         return f"""\
-rm -rf {self.directory}
+install -d -m 755 {self.directory}/{_ARCHIVES}
+install -d -m 700 -o _apt {self.directory}/{_ARCHIVES}/partial"""
+
+    def get_lists(self) -> str:
+        """Return shell lines that rewrite copies of the sources, and update the private lists.
+
+        What an earlier attempt has left goes, but not the packages that it has fetched, nor those that were
+        kept to come back to: the old archive may have these no more.
+        """
+        once = _SUITE.format(old=self.old_suite, new=self.new_suite)
+        in_deb = quote(f"/^deb/{{{once};{once}}}")
+        in_suites = quote(f"/^Suites:/,/^[^[:blank:]]/{{{once};{once}}}")
+        return f"""\
+{self.make_room()}
+find {self.directory} -mindepth 1 -maxdepth 1 ! -name {_ARCHIVES} ! -name {versions.KEPT} -exec rm -rf {{}} +
 install -d -m 755 {self.directory}/parts {self.directory}/lists
 install -d -m 700 -o _apt {self.directory}/lists/partial
 cd {self.directory}
 touch sources.list
-if [ -e /etc/apt/sources.list ]; then sed {in_deb}{edit} /etc/apt/sources.list > sources.list; fi
+if [ -e /etc/apt/sources.list ]; then sed {in_deb} /etc/apt/sources.list > sources.list; fi
 for file in /etc/apt/sources.list.d/*.list; do
-    if [ -e "$file" ]; then sed {in_deb}{edit} "$file" > "parts/$(basename "$file")"; fi
+    if [ -e "$file" ]; then sed {in_deb} "$file" > "parts/$(basename "$file")"; fi
 done
 for file in /etc/apt/sources.list.d/*.sources; do
-    if [ -e "$file" ]; then sed {in_suites}{edit} "$file" > "parts/$(basename "$file")"; fi
+    if [ -e "$file" ]; then sed {in_suites} "$file" > "parts/$(basename "$file")"; fi
 done
 if ! cat sources.list parts/* 2>/dev/null | grep -qw {self.new_suite}; then
     echo "no package source of this host names {self.old_suite}" >&2
+    exit 1
+fi
+if cat sources.list parts/* 2>/dev/null | grep -E {quote(_NAMES_OLD.format(old=self.old_suite))} >&2; then
+    echo "these package sources still name {self.old_suite}" >&2
     exit 1
 fi
 {self.apt()} -o APT::Update::Error-Mode=any update"""
@@ -121,13 +146,28 @@ done"""
 
 
 class DownloadPackages(FromSuite):
-    """Fetch every package of the upgrade into apt's cache; the host's own sources stay as they are."""
+    """Fetch every package of the upgrade; the host's own sources and apt's cache stay as they are.
+
+    It may come ``again``, just before anything stops: it does nothing but look, unless something is gone.
+    The lists are fetched anew with it, for the archive may have moved on.
+    """
 
     kind: Literal["download-packages"] = "download-packages"
+    again: bool = Field(False, exclude_if=is_empty)
 
     def is_done(self) -> Command:
-        """See that an earlier download was finished."""
-        return self.on_host(f"test -e {self.directory}/downloaded")
+        """See that an earlier download was finished, and name what is gone since."""
+        return self.on_host(f"""
+test -e {self.directory}/downloaded
+{QUIET}
+uris=$({self._uris()})
+gone=$(echo "$uris" | grep "^'" | grep -vxFf {self.directory}/downloaded | cut -d ' ' -f 2 || true)
+if [ -n "$gone" ]; then
+    echo "$(echo "$gone" | wc -l) packages were fetched and are gone, or others are needed now:" >&2
+    echo "$gone" | sed -n 1,8p >&2
+    exit 1
+fi
+""")
 
     def apply(self) -> Command:
         """Rewrite copies of the sources, update the private lists, and fetch."""
@@ -135,16 +175,25 @@ class DownloadPackages(FromSuite):
 {QUIET}
 {self.get_lists()}
 {self.apt()} {KEEP} --download-only dist-upgrade {words(self.add)}
-touch downloaded
+uris=$({self._uris()})
+echo "$uris" | sed -n "/^'/p" > downloaded.part
+mv downloaded.part downloaded
 """)
 
     def verify(self) -> Command:
         """See that the download was finished."""
         return self.is_done()
 
-    def revert(self) -> Command:
-        """Remove the lists and the fetched packages."""
-        return self.on_host(f"rm -rf {self.directory}\napt-get clean")
+    def revert(self) -> Command | None:
+        """Remove the lists and the fetched packages; what was fetched again is the first one's."""
+        return None if self.again else self.on_host(f"rm -rf {self.directory}")
+
+    def _uris(self) -> str:
+        """Return the command line that tells which packages apt would fetch for the upgrade.
+
+        Once all are fetched, these are those that it installs from where they lie (``file:``, ``cdrom:``).
+        """
+        return f"{self.apt()} --print-uris dist-upgrade {words(self.add)}"
 
 
 class KeepVersions(FromSuite):
@@ -202,6 +251,7 @@ test -z "$(dpkg --audit)"
         return self.on_host(f"""
 {QUIET}
 test -e {self.directory}/downloaded
+{self.make_room()}
 {self._written_down()}{self._explained()}
 {_LATER}
 {CONFIGURE}
@@ -222,6 +272,7 @@ find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the
         return self.on_host(f"""
 {QUIET}
 if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
+{self.make_room()}
 {self._explained()}
 {CONFIGURE}
 {versions.bring_back(self.directory, f"{self.apt()} {KEEP}")}

@@ -79,8 +79,9 @@ class BtrfsSnapshots:
 
     def identify(self, name: str) -> str:
         """See ``SnapshotProvider``."""
-        # not its generation, which `btrfs balance` moves too
-        return f"btrfs subvolume show {_place(name)} | grep -E '^[[:blank:]]*(UUID|Creation time|Flags):'"
+        # not its generation, which `btrfs balance` moves too; the upgrade brings another tzdata
+        show = f"TZ=UTC btrfs subvolume show {_place(name)}"
+        return f"{show} | grep -E '^[[:blank:]]*(UUID|Creation time|Flags):'"
 
     def drop(self, name: str) -> str:
         """See ``SnapshotProvider``."""

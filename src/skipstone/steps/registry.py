@@ -40,6 +40,7 @@ STEPS: tuple[type[Step], ...] = (
     configuration.PlaceFile,
     configuration.RemoveFile,
     conversion.CheckConversion,
+    conversion.CheckPolicies,
     conversion.ConvertConfiguration,
     conversion.DeployConfiguration,
     database.CheckStatus,

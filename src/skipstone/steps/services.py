@@ -33,7 +33,8 @@ done
 
     def apply(self) -> Command:
         """Block first, so that nothing starts them again, then stop."""
-        return self.on_host(f"{block(self.stop + self.block)}\nsystemctl stop {words(self.stop)}")
+        stop = f"systemctl stop {words(self.stop)}" if self.stop else ""
+        return self.on_host(f"{block(self.stop + self.block)}\n{stop}")
 
     def verify(self) -> Command:
         """See that all are blocked, and none of those to stop is running."""
@@ -44,6 +45,8 @@ done
 
         A daemon that finds the broker not ready yet may end, and come up when systemd starts it once more.
         """
+        if not self.stop:
+            return self.on_host(unblock(self.block))
         return self.on_host(f"""
 {unblock(self.stop + self.block)}
 systemctl start {words(self.stop[-1:])}

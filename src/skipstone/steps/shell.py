@@ -38,7 +38,7 @@ def place_file(path: str, text: str, *, mode: str, owner: str) -> str:
     """Return shell lines that write a file whole or not at all (temporary name, then rename)."""
     part = quote(f"{path}.skipstone-part")
     return (
-        f"install -d {quote(path.rpartition('/')[0])}\n"
+        f"mkdir -p {quote(path.rpartition('/')[0])}\n"
         f"cat > {part} <<'END-OF-FILE'\n{text.rstrip()}\nEND-OF-FILE\n"
         f"chmod {mode} {part}\nchown {owner} {part}\nmv -f {part} {quote(path)}"
     )
@@ -83,7 +83,7 @@ def block(units: Iterable[str]) -> str:
     """
     return (
         f"for unit in {words(units)}; do\n"
-        f'    install -d /etc/systemd/system/"$unit".service.d\n'
+        f'    mkdir -p /etc/systemd/system/"$unit".service.d\n'
         f"    printf '[Unit]\\nConditionPathExists=/var/lib/skipstone/never\\n' > {_DROP_IN}\n"
         f"done\nsystemctl daemon-reload"
     )
@@ -100,6 +100,8 @@ def forgive(units: Iterable[str]) -> str:
     Five times in ten seconds, and it refuses ("start request repeated too quickly"): also once somebody has
     repaired the cause, and the step is tried anew.
     """
+    if not words(units):
+        return ":"  # without a name it would be said of every unit
     return f"systemctl reset-failed {words(units)} 2> /dev/null || true"
 
 

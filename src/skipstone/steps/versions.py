@@ -5,7 +5,11 @@ changes, what is installed and ``/etc`` are written down; the way back ends only
 Across two releases of Debian there is no such way: maintainers' scripts do not go back (``docs/adr``, 5).
 """
 
+from skipstone.cloud.system import LIVING
 from skipstone.steps.shell import RELOAD_UNITS, quote
+
+_APART = " ".join(f"--exclude={path}" for path in LIVING)
+"""What follows running instances stays as it is, as where a snapshot brings the system back."""
 
 KEPT, BEFORE = "kept", "before"
 """Directories below that of the upgrade: the packages to come back to, and what there was."""
@@ -66,7 +70,7 @@ if [ ! -e {directory}/{BEFORE} ]; then
     {_LIST} > {directory}/{BEFORE}.part/packages.tsv
     apt-mark showhold | LC_ALL=C sort > {directory}/{BEFORE}.part/held
     apt-mark showauto | LC_ALL=C sort > {directory}/{BEFORE}.part/automatic
-    (umask 077; tar --create --gzip --file {directory}/{BEFORE}.part/etc.tar.gz --directory / etc)
+    (umask 077; tar --create --gzip --file {directory}/{BEFORE}.part/etc.tar.gz {_APART} --directory / etc)
     sync
     mv {directory}/{BEFORE}.part {directory}/{BEFORE}
 fi"""
@@ -100,7 +104,7 @@ if [ $# -gt 0 ]; then
 fi
 left=$({_LIST} | cut -f 1 | grep -vxFf {directory}/known || true)
 if [ -n "$left" ]; then dpkg --purge $left; fi
-tar --extract --gzip --file "$before/etc.tar.gz" --directory /
+tar --extract --gzip --file "$before/etc.tar.gz" {_APART} --directory /
 again() {{
     apt-mark "show$1" | LC_ALL=C sort > {directory}/marked
     LC_ALL=C comm -23 "$before/$2" {directory}/marked | xargs -r apt-mark -qq "$1"

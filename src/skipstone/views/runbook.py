@@ -21,7 +21,8 @@ _BACK = {
 }
 HOW_TO_READ = """\
 Commands run as root on the host named above them, with `sh`. Those of the *operator* run on your own
-machine with the cloud's credentials (`OS_CLOUD`). Steps of a stage that do not wait for each other may run
+machine with the cloud's credentials (`OS_CLOUD`), the inventory's path in `SKIPSTONE_INVENTORY`, and
+`skipstone` and `openstack` in `PATH`. Steps of a stage that do not wait for each other may run
 at the same time; a stage begins when the one before it is complete. Stop at the first command that does not
 exit with 0.
 """

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from skipstone.plan.plan import Stage
+from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.waves import DOWN
 
 _LISTED = 6
@@ -23,6 +23,20 @@ def limits_text(stage: Stage) -> str:
     failures = f"; no other begins once more than {stage.failures} have failed" if stage.failures else ""
     windows = f"; only in {', '.join(map(str, stage.windows))}" if stage.windows else ""
     return f"{'; '.join([whole, *parts])}{failures}{windows}"
+
+
+def narrowed(plan: Plan, steps_at_once: int) -> str:
+    """Return that the operator's own setting lets fewer hosts be worked on than the plan does, or nothing.
+
+    The plan's estimate does not know that setting.
+    """
+    down = max((stage.lanes.get(DOWN, 0) for stage in plan.stages if stage.groups), default=0)
+    if down <= steps_at_once:
+        return ""
+    return (
+        f"up to {down:,} hosts may be down at the same time, but no more than {steps_at_once:,} steps run at"
+        " once (the setting steps_at_once): the waves take longer than the plan says"
+    )
 
 
 def _kind(kind: str, limits: Mapping[str, int]) -> str:

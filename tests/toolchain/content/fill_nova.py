@@ -9,8 +9,8 @@ import uuid
 
 from nova import config, context, objects
 
+objects.register_all()  # first: Wallaby's modules of the database make the option [database] known
 config.parse_args(["nova", "--config-file", sys.argv[1]], default_config_files=[])
-objects.register_all()
 admin = context.get_admin_context()
 PROJECTS = [uuid.uuid4().hex for _ in range(3)]
 NOW = datetime.datetime(2020, 2, 20, 12)

@@ -47,6 +47,20 @@ SERVICE_CASES = (
         evidence="postgresql://...",
     ),
     Case(
+        databases.DatabaseIsMySQL,
+        "PostgreSQL, in a drop-in",
+        all_of(
+            file_with("ctl1", "/etc/neutron/neutron.conf", "[DEFAULT]\n"),
+            file_with(
+                "ctl1",
+                "/etc/neutron/neutron.conf.d/db.conf",
+                "[database]\nconnection = postgresql://n:***@h/n\n",
+            ),
+        ),
+        where="ctl1",
+        evidence="postgresql://...",
+    ),
+    Case(
         databases.DatabasesAreUnicode,
         "latin1",
         each_with("databases", charset="latin1", collation="latin1_swedish_ci"),
@@ -65,6 +79,23 @@ SERVICE_CASES = (
             "database_servers",
             variables={"character_set_collations": "utf8mb3=utf8mb3_general_ci,utf8mb4=utf8mb4_general_ci"},
         ),
+    ),
+    Case(
+        schemas.DatabasesAreFound,
+        "another name, which nothing tells",
+        each_with("databases", name="ks", known_as=None, service="none"),
+        where="keystone",
+        evidence="servers that were asked: ctl1",
+        good=each_with("databases", name="ks", known_as="keystone"),
+    ),
+    Case(
+        schemas.TablesAreTheServicesOwn,
+        "a firewall's",
+        each_with("databases", tables=(Table(name="alembic_version_fwaas", rows=2),)),
+        WARNING,
+        where="keystone",
+        evidence="alembic_version_fwaas",
+        good=each_with("databases", tables=(Table(name="alembic_version", rows=1),)),
     ),
     Case(
         schemas.SchemaHeadsMatchRelease,
@@ -225,6 +256,19 @@ SERVICE_CASES = (
         file_with("cmp1", "/etc/nova/nova.conf", "[DEFAULT]\n[service_user]\nusername = nova\n"),
         where="cmp1",
         evidence="not set",
+    ),
+    Case(
+        configuration.ServiceTokenConfigured,
+        "false in the file, which goes before the drop-in",
+        all_of(
+            file_with("ctl1", "/etc/nova/nova.conf", NOVA_CONF.replace("token = true", "token = False")),
+            file_with("ctl1", "/etc/nova/nova.conf.d/10-token.conf", NOVA_CONF),
+        ),
+        where="ctl1",
+        good=all_of(
+            file_with("ctl1", "/etc/nova/nova.conf", "[DEFAULT]\n"),
+            file_with("ctl1", "/etc/nova/nova.conf.d/10-token.conf", NOVA_CONF),
+        ),
     ),
     Case(
         configuration.ServiceTokenConfigured,

@@ -110,6 +110,19 @@ SYSTEM_CASES = (
     ),
     Case(
         hosts.DiskHasRoom,
+        "no room for packages beside the dump",
+        host_with(
+            "ctl1",
+            filesystems=(
+                Filesystem(mount="/", size=60 * GIB, free=40 * GIB),
+                Filesystem(mount="/var/lib/skipstone", size=2 * GIB, free=GIB),
+            ),
+        ),
+        where="ctl1",
+        evidence="1.00 GiB for /var/lib/skipstone/PLAN/apt, ",
+    ),
+    Case(
+        hosts.DiskHasRoom,
         "small /boot",
         host_with(
             "cmp1",

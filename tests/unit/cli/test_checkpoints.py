@@ -43,6 +43,17 @@ def test_old_runs_are_listed_but_never_the_latest(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.usefixtures("rig")
+@pytest.mark.parametrize(
+    "reading", [("checkpoints", "--older-than", "0h"), ("checkpoints", "first-1"), ("log", "first-1")]
+)
+def test_a_run_that_was_only_read_is_not_the_latest(
+    capsys: pytest.CaptureFixture[str], reading: tuple[str, ...]
+) -> None:
+    answer(capsys, *reading)
+    assert "run second-1 keeps" in answer(capsys, "checkpoints")[1]
+
+
+@pytest.mark.usefixtures("rig")
 def test_nothing_is_dropped_unasked(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = answer(capsys, "checkpoints", "--older-than", "0h", "--drop")
     assert code == 2

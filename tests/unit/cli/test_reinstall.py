@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from skipstone.drain.gear import DrainStopped
@@ -29,6 +30,13 @@ def kept(tmp_path: Path, cloud: DrainCloud) -> Kept:
 def names(cloud: DrainCloud) -> Names:
     one: Any = cloud.hosts["cmp1"]
     return Names("service-cmp1", "cmp1.example.org", one.provider)
+
+
+@pytest.mark.parametrize("verb", [("drain",), ("return",), ("reinstall", "allow")])
+def test_a_plans_file_is_not_taken_for_its_id(verb: tuple[str, ...]) -> None:
+    error = call(*verb, "cmp1", "--plan", "out/plan.yaml").exception
+    assert isinstance(error, click.BadParameter)
+    assert "give the `id`" in error.message
 
 
 def test_disks_may_go_only_once_the_host_is_empty(cloud: DrainCloud, kept: Kept) -> None:

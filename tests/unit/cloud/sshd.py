@@ -40,6 +40,11 @@ class Sshd:
         host = InventoryHost.model_validate(entry)
         return Inventory(name="test", path=Path("inventory.yaml"), hosts=(host,), ssh_config=self.config)
 
+    @property
+    def home(self) -> Path:
+        """The home of who logs in."""
+        return self.config.with_name("home")
+
     def log_ins(self) -> int:
         """Return how many connections have logged in since the start."""
         return self.config.with_name("sshd.log").read_text().count("Accepted publickey")
@@ -71,11 +76,12 @@ def running_sshd(place: Path, *options: str, within: tuple[str, ...] = ()) -> It
     host_key, key = new_key(place / "host_key"), new_key(place / "key")
     port = unused_port()
     shutil.copy(f"{key}.pub", place / "authorized_keys")
+    (place / "home").mkdir()
     (place / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nStrictModes no\nUsePAM no\n"
         f"AuthorizedKeysFile {place}/authorized_keys\nPermitRootLogin yes\nLogLevel VERBOSE\n"
-        + "\n".join(options)
-        + "\n"
+        # Shells read ~/.bashrc of this machine's root otherwise, and that may wait: pyenv's does, for a lock.
+        f"SetEnv HOME={place}/home\n" + "\n".join(options) + "\n"
     )
     known_hosts = place / "known_hosts"
     algorithm, public = Path(f"{host_key}.pub").read_text().split()[:2]

@@ -40,6 +40,7 @@ FORMS: dict[str, tuple[Form, str]] = {
     "json, indented": (lambda key, secret: json.dumps({"a": 1, key: secret, "b": 2}, indent=2), ""),
     "xml": (lambda key, secret: f"<graphics type='vnc' {key}={quoteattr(secret)} port='1'/>\n", "&<>\"'"),
     "shell": (lambda key, secret: f"export {key}='{secret}'\n", "'"),
+    "an option of a program": (lambda key, secret: f'ARGS="--user=x --{key}={secret}"\n', " \"'"),
     "erlang": (lambda key, secret: f'[{{rabbit, [{{{key}, <<"{secret}">>}}]}}].\n', '{}"'),
     "connection": (
         lambda key, secret: f"connection = mysql+pymysql://{key}:{secret}@db/nova?charset=utf8\n",
@@ -47,6 +48,15 @@ FORMS: dict[str, tuple[Form, str]] = {
     ),
     "brokers": (lambda _, secret: f"transport_url = rabbit://u:{secret}@h1:5672,u:{secret}@h2:5672/\n", ""),
     "apt": (lambda _, secret: f"deb https://me:{secret}@repo.example/debian bookworm main\n", ""),
+    "galera": (lambda _, secret: f"wsrep_sst_auth = sst:{secret}\n", ""),
+    "galera, quoted": (lambda _, secret: f"loose-wsrep-sst-auth='sst:{secret}'\n", "'"),
+    "haproxy": (lambda _, secret: f"  tcp-check send AUTH\\ {secret}\\r\\n\n", "\\"),
+    "haproxy, quoted": (lambda _, secret: f'  tcp-check send "AUTH u {secret}\\r\\n"\n', "\\"),
+    "header": (
+        lambda _, secret: f"  http-check send meth GET hdr Authorization Basic\\ {secret} hdr Host x\n",
+        "\\\"'",
+    ),
+    "header, quoted": (lambda _, secret: f'RequestHeader set Authorization "Basic {secret}"\n', "\\\"'"),
     "url in text": (lambda _, secret: f"cannot reach http://me:{secret}@proxy:3128/ today\n", ""),
 }
 
@@ -81,6 +91,20 @@ def test_a_percent_encoded_password_is_known_in_both_forms() -> None:
     known = Secrets()
     known.without_secrets("connection = mysql://nova:p%40ss%2Fword9@db/nova\n")
     assert known.everywhere("login with p@ss/word9 or p%40ss%2Fword9") == f"login with {MASK} or {MASK}"
+
+
+@pytest.mark.parametrize(
+    "line", ["wsrep_sst_auth = sst:S3cretPass99\n", "  tcp-check send AUTH\\ sst\\ S3cretPass99\\r\\n\n"]
+)
+def test_a_password_beside_its_account_is_known_alone(line: str) -> None:
+    known = Secrets()
+    known.without_secrets(line)
+    assert known.everywhere("login of sst with S3cretPass99") == f"login of sst with {MASK}"
+
+
+def test_what_haproxy_sends_else_is_kept() -> None:
+    text = "  tcp-check send PING\\r\\n\n  http-check send meth GET uri /x hdr Host db.example\n"
+    assert Secrets().without_secrets(text) == text
 
 
 def test_a_private_key_is_masked_line_by_line() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from skipstone.cloud.answer import script
 from skipstone.cloud.host_facts import suites
+from skipstone.cloud.scope import HIDDEN
 from skipstone.cloud.scripts import broker, host
 from skipstone.cloud.scripts.reading import Answer, run
 from skipstone.steps.scripts import places
@@ -181,6 +182,7 @@ def test_files_keep_what_may_not_leave_the_host(tmp_path: Path) -> None:
     (tmp_path / "fernet-keys").mkdir()
     contents = {
         "a.conf": b"[a]\n", "fernet-keys/0": b"key", "pem.conf": b"-----BEGIN PRIVATE KEY-----\n",
+        "mariadb.conf": b"# 2026\n1;a7addd9adea9978fda19f21e6be98788\n",
         "latin.conf": b"\xe5\n", "binary.conf": b"\0", "large.conf": b"x" * 200, "skipped.db": b"x",
     }  # fmt: skip
     for name, content in contents.items():
@@ -191,6 +193,11 @@ def test_files_keep_what_may_not_leave_the_host(tmp_path: Path) -> None:
     assert found.keys() == contents.keys() - {"skipped.db"}
     assert {name for name, item in found.items() if "text" in item} == {"a.conf"}
     assert found["fernet-keys/0"]["sha256"] == hashlib.sha256(b"key").hexdigest()
+
+
+@pytest.mark.parametrize("name", ["keyfile", "encryption/keyfile.enc", "encryption/passphrase"])
+def test_what_decrypts_mariadbs_tables_may_not_leave_the_host(name: str) -> None:
+    assert host.matching(f"/etc/mysql/{name}", list(HIDDEN))
 
 
 def test_what_nobody_has_edited_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

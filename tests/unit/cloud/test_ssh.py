@@ -57,11 +57,11 @@ def test_a_signal_is_told_as_a_shell_tells_it(sshd: Sshd) -> None:
 def test_one_connection_serves_many_commands_at_once(sshd: Sshd) -> None:
     async def many() -> list[Outcome]:
         async with open_transport(sshd.inventory()) as transport:
-            commands = (Command("h1", f"echo {n} $SSH_CONNECTION") for n in range(30))
+            commands = (Command("h1", f"echo {n} $SSH_CONNECTION") for n in range(300))
             return await asyncio.gather(*(transport.run(command, deadline=30) for command in commands))
 
     outcomes = asyncio.run(many())
-    assert [outcome.stdout.split()[0] for outcome in outcomes] == [str(n) for n in range(30)]
+    assert [outcome.stdout.split()[0] for outcome in outcomes] == [str(n) for n in range(300)]
     assert len({tuple(outcome.stdout.split()[1:]) for outcome in outcomes}) == 1
 
 
@@ -83,17 +83,26 @@ def test_a_program_that_ends_before_it_is_fed_is_not_a_lost_connection(sshd: Ssh
 
 
 def test_past_its_deadline_a_command_is_unknown_with_what_it_said(sshd: Sshd) -> None:
-    outcome = run(sshd.inventory(), "echo begun; sleep 60", deadline=1)
+    outcome = run(sshd.inventory(), "echo begun; sleep 60", deadline=4)
     assert (outcome.result, outcome.code) == (Result.UNKNOWN, None)
     assert outcome.stdout == "begun\n"
-    assert 0.9 < outcome.seconds < 5
+    assert 3.9 < outcome.seconds < 20
 
 
-def test_a_connection_lost_meanwhile_is_unknown_and_the_next_command_reconnects(sshd: Sshd) -> None:
+async def there(marker: Path) -> None:
+    """Wait until a command has made a file: on a busy machine it takes seconds to begin."""
+    while not marker.exists():  # noqa: ASYNC110, ASYNC240 - a file tells nobody
+        await asyncio.sleep(0.05)
+
+
+def test_a_connection_lost_meanwhile_is_unknown_and_the_next_command_reconnects(
+    sshd: Sshd, tmp_path: Path
+) -> None:
     async def lose() -> tuple[Outcome, Outcome]:
         async with open_transport(sshd.inventory()) as transport:
-            first = asyncio.create_task(transport.run(Command("h1", "sleep 60"), deadline=30))
-            await asyncio.sleep(1)
+            script = f"touch {tmp_path}/begun; sleep 60"
+            first = asyncio.create_task(transport.run(Command("h1", script), deadline=30))
+            await there(tmp_path / "begun")
             sshd.signal_sessions(signal.SIGKILL)
             return await first, await transport.run(Command("h1", "echo back"), deadline=30)
 
@@ -112,13 +121,14 @@ def test_a_connection_lost_between_commands_is_reopened(sshd: Sshd) -> None:
     assert asyncio.run(lose()).stdout == "back\n"
 
 
-def test_a_peer_that_freezes_is_given_up(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_freezes_is_given_up(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("skipstone.cloud.ssh.KEEPALIVE", {"keepalive_interval": 1, "keepalive_count_max": 2})
 
     async def freeze() -> Outcome:
         async with open_transport(sshd.inventory()) as transport:
-            running = asyncio.create_task(transport.run(Command("h1", "sleep 60"), deadline=50))
-            await asyncio.sleep(1)
+            script = f"touch {tmp_path}/begun; sleep 60"
+            running = asyncio.create_task(transport.run(Command("h1", script), deadline=50))
+            await there(tmp_path / "begun")
             sshd.signal_sessions(signal.SIGSTOP)
             try:
                 return await running
@@ -204,6 +214,21 @@ def test_a_host_that_never_answers(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) 
 def test_an_ordinary_user_is_told_about_sudo(sshd: Sshd) -> None:
     error = refused(sshd.inventory(user="nobody"))
     assert "not as root" in error.what or "refuses" in error.what
+
+
+def test_a_shell_that_waits_for_something_is_not_a_user_without_rights(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skipstone.cloud.ssh.OPENING_DEADLINE", 1.0)
+    profile = sshd.home / ".bashrc"
+    profile.write_text("sleep 20\n")
+    try:
+        error = refused(sshd.inventory())
+    finally:
+        profile.unlink()
+    assert "no command comes to its end" in error.what
+    assert "no end within 1 s" in error.evidence
+    assert "~/.bashrc" in error.remedy
 
 
 def test_a_jump_host_is_one_connection_for_all_behind_it(sshd: Sshd) -> None:

@@ -49,6 +49,46 @@ def test_defaults_of_the_machine_are_marked(service: str, option: str) -> None:
     assert found.default is None
 
 
+@pytest.mark.parametrize(
+    ("service", "exchange", "levels"),
+    [
+        ("glance", "glance", []),
+        ("heat", "heat", []),
+        ("keystone", "keystone", ["dogpile=INFO", "routes=INFO"]),
+        ("neutron", "neutron", ["OFPHandler=INFO"]),
+        ("nova", "nova", ["glanceclient=WARN", "oslo.privsep.daemon=INFO"]),
+        ("placement", "openstack", ["routes=INFO"]),
+    ],
+)
+def test_defaults_are_those_of_a_service_that_has_started(
+    service: str, exchange: str, levels: list[str]
+) -> None:
+    history = load_history(service)
+    for release in history.releases:
+        options = history.at(release).options
+        assert options[Name("DEFAULT", "control_exchange")].default == exchange
+        default = options[Name("DEFAULT", "default_log_levels")].default
+        assert isinstance(default, list)
+        assert {*levels} <= {*default}
+
+
+@pytest.mark.parametrize(
+    ("service", "since"),
+    [
+        ("glance", "wallaby"),
+        ("heat", "xena"),
+        ("keystone", "wallaby"),
+        ("neutron", "wallaby"),
+        ("nova", "victoria"),
+    ],
+)
+def test_policy_yaml_is_looked_for_since_the_release_that_its_notes_name(service: str, since: str) -> None:
+    history = load_history(service)
+    name = Name("oslo_policy", "policy_file")
+    having = [each for each in history.releases if history.at(each).options[name].default == "policy.yaml"]
+    assert having == list(history.releases[history.releases.index(since) :])
+
+
 def test_a_release_that_was_not_asked_is_refused() -> None:
     catalog, history = load_catalog(), load_history("nova")
     with pytest.raises(InputError, match="Rocky are not known"):

@@ -96,8 +96,15 @@ def test_new_defaults_of_access_are_told_without_their_section_and_kept_on_reque
 
 def test_what_is_kept_makes_a_section_that_stays_as_it_is() -> None:
     kept = carry("[keystone_authtoken]\n", "nova", "ussuri", "2025.1", keep=True)
-    assert "\npolicy_file = policy.json\n" in kept.text
+    assert "\nenforce_scope = False\n" in kept.text
     assert carry(kept.text, "nova", "ussuri", "2025.1", keep=True).text == kept.text
+
+
+def test_a_policy_is_carried_and_its_old_name_not_kept() -> None:
+    kept = carry("[oslo_policy]\n", "nova", "ussuri", "2025.1", keep=True)
+    (said,) = (each for each in kept.remarks if each.option == "policy_file")
+    assert (said.matter, "carried into that file" in said.text) == (Matter.DEFAULT_CHANGED, True)
+    assert "policy_file" not in kept.text
 
 
 def test_every_rule_is_of_the_catalog_and_has_its_source() -> None:

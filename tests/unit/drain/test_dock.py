@@ -115,6 +115,21 @@ def test_a_killed_process_gives_its_places_back(tmp_path: Path) -> None:
         assert places.take({"all": 1}), "what is held at the end is given back"
 
 
+def test_what_another_drain_empties_is_taken_only_where_nothing_else_could(tmp_path: Path) -> None:
+    async def target(dock: Dock) -> str:
+        async with asyncio.timeout(1):
+            return (await dock.take(cargo(1, "cmp1"), lambda _: None)).target
+
+    def rules(*known: str) -> Rules:
+        return Rules(known=frozenset(known), at_once=9, per_source=9, per_target=9)
+
+    with open_places(tmp_path) as places, open_places(tmp_path) as others:
+        assert asyncio.run(target(Dock(computes(), rules(*HOSTS), places))) == "cmp2"
+        others.claim("cmp2")
+        assert asyncio.run(target(Dock(computes(), rules(*HOSTS), places))) == "cmp3"
+        assert asyncio.run(target(Dock(computes(), rules("cmp1", "cmp2"), places))) == "cmp2"
+
+
 def test_who_waits_for_another_drain_is_told_for_what(tmp_path: Path) -> None:
     rules, said = Rules(known=frozenset(HOSTS), at_once=1), list[str]()
 

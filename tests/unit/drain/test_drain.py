@@ -8,9 +8,12 @@ import pytest
 from skipstone.drain.drain import check_drained
 from skipstone.drain.gear import DrainRefused, DrainStopped, Phase, Stuck
 from skipstone.drain.record import Event, Record, open_record
+from skipstone.drain.returning import check_open
 from skipstone.drain.targets import Rules
+from skipstone.errors import RunStopped
 from tests.unit.drain.conftest import Bench
 from tests.unit.drain.courses import Course
+from tests.unit.drain.test_record import room_for
 
 
 def phases(result: Any) -> dict[str, str]:
@@ -356,6 +359,24 @@ def test_a_drain_that_is_killed_takes_its_migration_up_again(
     assert "cmp1" not in bench.cloud.truth(id_)
 
 
+def test_nothing_is_asked_of_nova_that_could_not_be_written_down(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.cloud.add("vm")
+    append = Record.append
+
+    def short_of_room(record: Record, kind: Event, /, **facts: object) -> None:
+        with room_for(record.path, 40 if kind is Event.INTENT else 4096):
+            append(record, kind, **facts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Record, "append", short_of_room)
+        with pytest.raises(RunStopped, match="cannot be written"):
+            bench.drain()
+    assert bench.cloud.requests == []
+    assert phases(bench.drain()) == {"vm": "moved"}
+
+
 def test_a_request_that_got_no_answer_is_looked_for_not_repeated(bench: Bench) -> None:
     id_ = bench.cloud.add("vm")
     bench.cloud.courses[id_] = [Course.LOST_ANSWER]
@@ -424,6 +445,18 @@ def test_what_somebody_has_moved_on_is_let_be(bench: Bench) -> None:
     result = bench.bring_back()
     assert [ending.phase for ending in result.left] == [Phase.LEFT]
     assert "somebody has moved it on" in result.endings[0].reason
+
+
+def test_what_failed_on_its_way_home_is_still_where_the_drain_has_put_it(bench: Bench) -> None:
+    id_ = bench.cloud.add("vm")
+    bench.drain()
+    bench.cloud.courses[id_] = [Course.NO_VALID_HOST]
+    with pytest.raises(DrainStopped):
+        bench.bring_back()
+    with pytest.raises(DrainStopped, match="not as before"):
+        bench.run(lambda gear: check_open(gear, "cmp1", instances=True))
+    assert [ending.phase for ending in bench.bring_back().endings] == [Phase.MOVED]
+    assert bench.cloud.truth(id_) == {"cmp1": "running"}
 
 
 @pytest.mark.usefixtures("hurried")

@@ -1,4 +1,7 @@
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -6,7 +9,7 @@ import pytest
 from skipstone.drain.judgement import Attempt
 from skipstone.drain.model import Kind
 from skipstone.drain.record import Event, open_record, read_only
-from skipstone.errors import InputError, RunLocked
+from skipstone.errors import InputError, RunLocked, RunStopped
 
 ATTEMPT = Attempt("id", 1, Kind.LIVE, "cmp1", "cmp2", 7, 0.0)
 
@@ -54,6 +57,44 @@ def test_a_line_that_was_cut_off_is_dropped(tmp_path: Path, cut: int) -> None:
         record.intend("vm", ATTEMPT, {})
     with open_record(path, "cmp1") as record:
         assert record.chapter.traces["id"].open
+
+
+@contextmanager
+def room_for(path: Path, more: int) -> Iterator[None]:
+    """Let a file grow by so many bytes: the kernel takes them, and refuses what comes after."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, 1, 40])
+def test_what_a_full_disk_does_not_take_is_not_written_down(tmp_path: Path, room: int) -> None:
+    path = tmp_path / "r"
+    with open_record(path, "cmp1") as record:
+        record.append(Event.BEGUN, host="cmp1")
+        with (
+            room_for(path, room),
+            pytest.raises(RunStopped, match="nothing more is asked of nova") as stopped,
+        ):
+            record.intend("vm", ATTEMPT, {})
+        assert "make room" in stopped.value.remedy
+        assert record.chapter.traces == {}
+    with open_record(path, "cmp1") as record:
+        assert record.chapter.traces == {}
+
+
+def test_with_room_again_no_line_follows_a_cut_one(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    with open_record(path, "cmp1") as record:
+        record.append(Event.BEGUN, host="cmp1")
+        with room_for(path, 40), pytest.raises(RunStopped):
+            record.intend("other", ATTEMPT, {})
+        record.intend("vm", ATTEMPT, {})
+    with open_record(path, "cmp1") as record:
+        assert [trace.name for trace in record.chapter.traces.values()] == ["vm"]
 
 
 def test_one_process_has_it(tmp_path: Path) -> None:

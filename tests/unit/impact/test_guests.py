@@ -190,7 +190,12 @@ def test_user_data_is_a_script_that_carries_the_canary(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--peer", "10.0.0.5"], ["--user-data", "--peer", "x; reboot"], ["--user-data", "--write", "/a b"]],
+    [
+        ["--peer", "10.0.0.5"],
+        ["--port", "8080"],
+        ["--user-data", "--peer", "x; reboot"],
+        ["--user-data", "--write", "/a b"],
+    ],
 )
 def test_what_could_not_be_said_in_the_unit_is_refused(options: list[str]) -> None:
     assert CliRunner().invoke(canary, options).exit_code == 2

@@ -3,7 +3,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import yaml
 
+from skipstone.checks.finding import Finding, Severity
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import load_plan, plan_digest, renew_plan, save_plan
@@ -100,6 +102,18 @@ def test_a_step_that_is_another_hosts_but_for_its_name_is_shown_once(tmp_path: P
     shown = (tmp_path / "one.yaml").read_text().count("dist-upgrade")
     assert path.read_text().count("dist-upgrade") == shown > 0
     assert path.read_text().count("{like: packages.cmp1, host: ") == 2
+    assert load_plan(path) == plan
+
+
+def test_the_same_finding_on_many_hosts_is_shown_once(tmp_path: Path) -> None:
+    old = Finding(id="old", severity=Severity.WARNING, title="Old", evidence="1 < 2", remedy="", where="cmp1")
+    found = [old, *(old.model_copy(update={"where": name}) for name in ("cmp2", "cmp3"))]
+    other = old.model_copy(update={"evidence": "0 < 2", "where": "cmp4"})
+    findings = (*found, other, old.model_copy(update={"where": "cmp5"}))
+    plan, path = a_plan().model_copy(update={"findings": findings}), tmp_path / "plan.yaml"
+    save_plan(plan, path)
+    shown = yaml.safe_load(path.read_text())["findings"]
+    assert [one["where"] for one in shown] == [["cmp1", "cmp2", "cmp3"], "cmp4", "cmp5"]
     assert load_plan(path) == plan
 
 

@@ -37,6 +37,9 @@ def test_a_directory_of_mydumper_is_read_in_the_order_that_it_needs(tmp_path: Pa
         "nova.instances-schema.sql",
         "nova-schema-create.sql",
         "nova.instances-schema-triggers.sql",
+        "nova.v-schema-view.sql",
+        "nova-schema-post.sql",
+        "nova-schema-triggers.sql",
         "glance.images-schema.sql",
         "glance-schema-create.sql",
     ]
@@ -49,7 +52,10 @@ def test_a_directory_of_mydumper_is_read_in_the_order_that_it_needs(tmp_path: Pa
             "nova-schema-create.sql",
             "nova.instances-schema.sql",
             "nova.instances.00000.sql",
+            "nova-schema-post.sql",
+            "nova-schema-triggers.sql",
             "nova.instances-schema-triggers.sql",
+            "nova.v-schema-view.sql",
         ],
     }
 

@@ -21,6 +21,42 @@ def test_a_dump_without_a_name_is_of_the_database_its_file_is_named_after() -> N
     assert sql.endswith("VALUES (1);\n")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE IF EXISTS `instances`;\n",
+        "LOCK TABLES `instances` WRITE;\n",
+        "/*!40000 ALTER TABLE `instances` DISABLE KEYS */;\n",
+        "/*!50001 DROP VIEW IF EXISTS `v`*/;\n",
+        "/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50001 VIEW `v` AS select 1 AS `a` */;\n",
+        "DROP FUNCTION IF EXISTS `f`;\n",
+        "CREATE TRIGGER t BEFORE INSERT ON instances FOR EACH ROW SET NEW.id = 1;\n",
+        "/*!50003 CREATE*/ /*!50003 TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET @a = 1 */;;\n",
+        "REPLACE INTO `instances` VALUES (1);\n",
+    ],
+)
+def test_nothing_is_done_before_its_database_is_used(statement: str) -> None:
+    head = "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump\n\n/*!40101 SET NAMES utf8mb4 */;\n"
+    _, sql = passed(head + statement)
+    assert sql == f"{head}USE `nova`;\n{statement}"
+
+
+def test_a_dump_that_names_its_database_makes_no_other() -> None:
+    statements, sql = passed(
+        "-- MySQL dump\n/*!40101 SET NAMES utf8 */;\n/*!40000 DROP DATABASE IF EXISTS `nova`*/;\n"
+        "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `nova`;\n\nUSE `nova`;\nDROP TABLE IF EXISTS `a`;\n",
+        name="all",
+    )
+    assert list(statements.contents) == ["nova"]
+    assert sql.count("USE ") == 1
+
+
+def test_a_dump_that_is_named_after_a_database_of_the_server_is_left_out() -> None:
+    statements, sql = passed("DROP TABLE IF EXISTS `user`;\nCREATE TABLE `user` (a int);\n", name="mysql")
+    assert sql == ""
+    assert statements.left_out == {"database mysql": 1}
+
+
 def test_databases_of_the_server_itself_are_left_out() -> None:
     statements, sql = passed(
         "USE `mysql`;\nCREATE TABLE `user` (a int);\nINSERT INTO `user` VALUES (1);\n"

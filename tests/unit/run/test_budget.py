@@ -25,6 +25,7 @@ from tests.unit.run.toy import Hosts, Rig, plan_of, toy, waiting_at_a_gate
         ("instance-gap=5", "instance-gap", 5),
         ("instance-loss=0.1%", "instance-loss", 0.001),
         ("instance-gap:web=1=90 s", "instance-gap:web=1", 90),
+        ("instance-reboots=0", "instance-reboots", 0),
     ],
 )
 def test_what_a_budget_says(text: str, name: str, limit: float) -> None:
@@ -42,6 +43,9 @@ def test_what_a_budget_says(text: str, name: str, limit: float) -> None:
         "instance-loss=5s",
         "api-reads=5%",
         "nothing=5s",
+        "instance-reboots=5s",
+        "instance-reboots=0.5",
+        "instance-reboots=1%",
         "=5s",
         "api-reads=-1s",
     ],
@@ -86,6 +90,20 @@ def test_a_single_reply_that_is_lost_early_breaks_no_share() -> None:
     assert not spend([felt(Asked.PING, "web", asked=500, bad=1)], [loss])[0].broken
     assert spend([felt(Asked.PING, "web", asked=1000, bad=2)], [loss])[0].broken
     assert spend([felt(Asked.PING, "web", asked=5, bad=1)], [parse_budget("instance-loss=0%")])[0].broken
+
+
+def test_instances_that_booted_anew_are_counted_and_named() -> None:
+    every = [
+        felt(Asked.PING, "web", gap=20.0),
+        felt(Asked.BOOT, "web", reboots=1),
+        felt(Asked.BOOT, "quiet"),
+        felt(Asked.BOOT, "own", reboots=1),
+    ]
+    none, own = parse_budget("instance-reboots=0"), parse_budget("instance-reboots:own=1")
+    assert spend(every, [none]) == [Spent(none, 2, "web, own")]
+    spent = spend(every, [none, own])
+    assert [one.broken for one in spent] == [True, False]
+    assert [one.text for one in spent] == ["web 1 of 0", "own 1 of 1"]
 
 
 def test_what_is_not_measured_is_not_spent() -> None:

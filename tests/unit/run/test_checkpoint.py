@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from skipstone.cloud.command import OPERATOR, Command, Outcome, Result
 from skipstone.errors import HostUnreachable, InputError, RollbackRefused
+from skipstone.run import directory as directories
 from skipstone.run.checkpoint import kept_by, old_runs, plan_drop, with_sizes
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal
@@ -18,7 +19,7 @@ from skipstone.run.state import Kind, RunState
 from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.backup import DropBackups
 from skipstone.steps.snapshot import TakeSnapshot
-from tests.unit.run.test_rollback import begun, roll_back
+from tests.unit.run.test_rollback import begun, carried_out, roll_back
 from tests.unit.run.toy import Hosts, Rig, plan_of, toy
 
 
@@ -80,6 +81,18 @@ def test_once_they_are_dropped_there_is_no_way_back(tmp_path: Path) -> None:
     assert directory.view().state is RunState.DONE
     with pytest.raises(RollbackRefused, match="checkpoints were dropped"):
         plan_rollback(directory)
+
+
+def test_dropping_goes_on_with_a_repaired_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, plan_of([taking("h1")]))
+    plan = plan_drop(directory)
+    hosts.codes = {next(plan.steps()).apply().script: [1]}
+    assert carried_out(rig, plan).state is RunState.FAILED
+    monkeypatch.setattr(directories, "__version__", "99")
+    assert carried_out(rig, plan_drop(directory)).run == f"{plan.id}-1"
+    assert plan_drop(directory).skipstone == "99", "what begins anew is of this version"
 
 
 def test_a_snapshot_that_was_never_whole_is_listed_as_that_and_dropped(tmp_path: Path) -> None:

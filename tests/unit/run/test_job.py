@@ -26,8 +26,12 @@ def job(tmp_path: Path) -> Job:
     return Job("run", f"step/{next(_numbers)}", 1, deadline=20, jobs=PurePosixPath(tmp_path), own_unit=False)
 
 
-def sh(script: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["/bin/sh"], input=script, capture_output=True, text=True, timeout=30, check=False)
+def sh(script: str, path: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run a script on a real shell; programs in ``path`` come first."""
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}".lstrip(":")}
+    return subprocess.run(
+        ["/bin/sh"], input=script, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
 
 
 def submit(job: Job, script: str, wait: int = 5) -> News:
@@ -137,6 +141,29 @@ def test_a_job_whose_runner_is_killed_is_not_over(job: Job, tmp_path: Path) -> N
 def test_a_daemon_of_the_script_does_not_hold_the_job(job: Job) -> None:
     news = end_of(job, submit(job, "setsid sleep 5 >/dev/null 2>&1 &"))
     assert (news.state, news.code, news.seconds < 5) == (JobState.EXITED, 0, True)
+
+
+def test_a_job_that_begins_while_it_is_looked_at_is_not_lost(job: Job, tmp_path: Path) -> None:
+    """It is started late: once its lock was found free, and before anything else is looked at."""
+    programs = {
+        "setsid": "exit 0",
+        "sleep": "exit 0",
+        "stat": f"""
+PATH={os.environ["PATH"]}
+[ -d claim ] || setsid -f /bin/sh {job.directory}/job </dev/null >/dev/null 2>&1
+until [ -d claim ]; do sleep 0.02; done
+exec stat "$@\"""",
+    }
+    (tmp_path / "late").mkdir()
+    for name, text in programs.items():
+        program = tmp_path / "late" / name
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    script = job.submission(f"until [ -e {tmp_path}/seen ]; do sleep 0.05; done", wait=5)
+    assert parse_news(sh(script, str(tmp_path / "late")).stdout).state is JobState.ABSENT
+    assert watch(job, wait=0).state is JobState.RUNNING
+    (tmp_path / "seen").touch()
+    assert end_of(job, watch(job)).state is JobState.EXITED
 
 
 def test_a_reboot_is_noticed(job: Job) -> None:

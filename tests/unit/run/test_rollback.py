@@ -11,8 +11,10 @@ import pytest
 from skipstone.cloud.command import OPERATOR
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.plan import Gate, Plan
-from skipstone.run import journal
-from skipstone.run.directory import RunDirectory, find_run
+from skipstone.plan.planfile import load_plan
+from skipstone.run import directory as directories
+from skipstone.run import journal, rollback
+from skipstone.run.directory import RunDirectory, find_run, run_of
 from skipstone.run.gatekeeper import Consent
 from skipstone.run.lock import hold_cloud
 from skipstone.run.rollback import plan_rollback
@@ -23,7 +25,7 @@ from skipstone.steps.registry import KINDS
 from skipstone.steps.revert import Revert
 from skipstone.steps.step import Impact, Reversibility
 from tests.unit.run.test_verbs import answer
-from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, in_waves, plan_of, toy
+from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, in_waves, plan_of, toy, toy_drain
 
 
 @pytest.fixture(autouse=True)
@@ -37,12 +39,17 @@ def begun(rig: Rig, plan: Plan, *, until: str | None = None) -> RunDirectory:
 
 
 def roll_back(rig: Rig, directory: RunDirectory, to: str = "") -> RunView:
-    plan = plan_rollback(directory, to).plan
+    return carried_out(rig, plan_rollback(directory, to).plan)
+
+
+def carried_out(rig: Rig, plan: Plan) -> RunView:
+    """Carry out a plan about another run, which is told."""
+    directory = run_of(rig.base / "runs", plan, fresh=False)
     with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
-        tell_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+        tell_begun(directory, plan, lease)
     view = asyncio.run(rig.apply(plan))
     with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
-        tell_done(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+        tell_done(directory, plan, lease)
     return view
 
 
@@ -263,3 +270,105 @@ def test_a_wave_is_undone_within_the_limits_in_which_it_was_done(tmp_path: Path)
         "undo.c1.1": ("c1", ("undo.c1.2",)),
     }
     assert roll_back(rig, directory).state is RunState.DONE
+
+
+def test_of_drains_the_last_is_undone_first(tmp_path: Path) -> None:
+    """What one drain has moved to c1 another may have moved back: that one's undo finds it at home."""
+    hosts = ("c0", "c1", "c2")
+    steps = [
+        step.model_copy(update={"group": host})
+        for host in hosts
+        for step in (
+            toy_drain(f"{host}.drain", undo="return"),
+            toy(f"{host}.stop", f"{host}.drain", host=host, undo="start"),
+        )
+    ]
+    (stage,) = plan_of(steps).stages
+    wave = {"lanes": {"down": 2}, "groups": dict.fromkeys(hosts, ("down",)), "failures": 1}
+    plan = plan_of().model_copy(update={"stages": (stage.model_copy(update=wave),)})
+    rig = Rig(tmp_path, Hosts(codes={"c0.stop": [1]}))
+    directory = begun(rig, plan)
+    asyncio.run(rig.apply(plan))
+    made = plan_rollback(directory).plan
+    assert {of: set(needs) for of, needs in reverts(made)} == {
+        "c0.drain": {"undo.c0.stop", "undo.c1.drain"},
+        "c1.drain": {"undo.c1.stop", "undo.c2.drain"},
+        "c2.drain": {"undo.c2.stop"},
+        **{f"{host}.stop": set() for host in hosts},
+    }
+    assert made.stages[0].seconds == dict.fromkeys(hosts, 20), "the others' time is not its own"
+    assert roll_back(rig, directory).state is RunState.DONE
+
+
+def test_a_rollback_goes_on_with_a_repaired_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = Hosts(codes={"undo a": [1]})
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, plan_of([toy("a", undo="undo a"), toy("b", "a", undo="undo b")]))
+    assert roll_back(rig, directory).state is RunState.FAILED
+    hosts.ran.clear()
+    monkeypatch.setattr(directories, "__version__", "99")
+    assert roll_back(rig, directory).state is RunState.DONE
+    assert hosts.ran == ["toyplan-1-rollback-1/undo.a.2"]
+    assert directory.view().state is RunState.ROLLED_BACK
+
+
+@pytest.mark.parametrize("way", ["resume", "abort"])
+def test_a_version_that_would_undo_it_otherwise_says_so_and_both_ways_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path))
+    (tmp_path / "inventory.yaml").write_text("name: toycloud\nhosts:\n  h1: {groups: [control]}\n")
+    hosts = Hosts(codes={"undo a": [1]})
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, plan_of([toy("a", undo="undo a"), toy("b", "a", undo="undo b")]))
+    old = plan_rollback(directory).plan
+    assert roll_back(rig, directory).state is RunState.FAILED
+    hosts.ran.clear()
+    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(rollback, "ESTIMATE", rollback.ESTIMATE + 1)
+    code, _, err = answer(capsys, "rollback", "--yes")
+    assert code == 2
+    for words in (
+        "this version of Skipstone makes another plan",
+        "this is 99",
+        "resume toyplan-1-rollback-1",
+    ):
+        assert words in err
+    assert load_plan(tmp_path / "runs/toyplan-1-rollback-1/plan.yaml") == old
+    if way == "resume":
+        assert carried_out(rig, old).state is RunState.DONE
+        assert hosts.ran == ["toyplan-1-rollback-1/undo.a.2"]
+    else:
+        assert answer(capsys, "abort", "toyplan-1-rollback-1", "--reason", "repaired")[0] == 0
+        assert roll_back(rig, directory).state is RunState.DONE
+        assert hosts.ran == [f"toyplan-1-rollback-2/undo.{name}.1" for name in "ba"]
+    assert directory.view().state is RunState.ROLLED_BACK
+
+
+def told(place: Path) -> tuple[Rig, RunDirectory, Plan]:
+    """Return a run that was told of its rollback, and the rollback's plan, which has not begun."""
+    rig = Rig(place, Hosts())
+    directory = begun(rig, plan_of([toy("a", undo="undo a")]))
+    plan = plan_rollback(directory).plan
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+        tell_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
+    return rig, directory, plan
+
+
+def test_a_rollback_that_was_killed_as_it_began_goes_on_with_a_repaired_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, directory, plan = told(tmp_path)
+    monkeypatch.setattr(directories, "__version__", "99")
+    assert carried_out(rig, plan).state is RunState.DONE
+    assert directory.view().state is RunState.ROLLED_BACK
+
+
+def test_a_rollback_that_is_done_is_not_done_again_by_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, directory, plan = told(tmp_path)
+    assert asyncio.run(rig.apply(plan)).state is RunState.DONE  # and is killed before it can tell
+    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(rollback, "ESTIMATE", rollback.ESTIMATE + 1)
+    assert run_of(rig.base / "runs", plan_rollback(directory).plan, fresh=False).run == f"{plan.id}-1"

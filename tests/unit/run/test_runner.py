@@ -166,6 +166,22 @@ def test_a_short_silence_is_waited_out(tmp_path: Path) -> None:
     assert apply(Rig(tmp_path, hosts), plan_of([toy("a")])).state is RunState.DONE
 
 
+def test_a_host_that_runs_no_program_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    """While apt puts a new libc in its place: seen from Debian 12 to 13."""
+    assert apply(Rig(tmp_path, Hosts(broken=2)), plan_of([toy("a")])).state is RunState.DONE
+
+
+def test_one_that_never_makes_sense_is_given_up_before_the_deadline_and_loses_nothing(tmp_path: Path) -> None:
+    hosts, plan = Hosts(broken=1000), plan_of([toy("a", deadline=3600)])
+    view = apply(Rig(tmp_path, hosts), plan)
+    assert view.state is RunState.FAILED
+    assert states(view) == {"a": StepState.UNKNOWN}
+    assert "makes no sense (exit code 127)" in view.failed[0].evidence
+    hosts.broken = 0
+    assert apply(Rig(tmp_path, hosts), plan).state is RunState.DONE
+    assert set(hosts.runs_per_job.values()) == {1}
+
+
 def test_a_job_that_the_host_no_longer_knows_is_lost(tmp_path: Path) -> None:
     hosts = Hosts(silent=1, lose=lambda: False)
     rig = Rig(tmp_path, hosts)

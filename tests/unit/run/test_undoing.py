@@ -3,10 +3,13 @@
 import asyncio
 import random
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,16 +18,20 @@ from hypothesis import strategies as st
 from skipstone.cloud.command import OPERATOR
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.plan import Plan
+from skipstone.plan.rollout import Rollout, Share
+from skipstone.plan.waves import ComputeHost, waves_of
 from skipstone.run.directory import RunDirectory, find_run, run_of
+from skipstone.run.journal import read_events
 from skipstone.run.lock import hold_cloud
 from skipstone.run.rollback import plan_rollback
 from skipstone.run.runview import RunView
-from skipstone.run.state import RunState
+from skipstone.run.state import Kind, RunState
 from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Reversibility
 from tests.unit.run.test_runner import MEMORY
-from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, plan_of, toy
+from tests.unit.run.test_waves import clouds, rollouts
+from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, plan_of, toy, toy_drain
 
 HOSTS = ("h1", "h2")
 MOST_SITTINGS = 60
@@ -50,6 +57,11 @@ class World(Hosts):
     kept: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
     at: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     undone: list[str] = field(default_factory=list)
+
+    def undoings(self, steps: list[str]) -> list[list[int]]:
+        """Return for each step the places of its undoing's attempts among everything that ran."""
+        ran = [name.rpartition("/")[2].rpartition(".")[0] for name in self.ran]
+        return [[place for place, name in enumerate(ran) if name == f"undo.{step}"] for step in steps]
 
     def _start(self, name: str, script: str) -> None:
         self._maybe_killed()
@@ -195,6 +207,21 @@ def test_nothing_is_undone_on_a_host_while_that_is_brought_back() -> None:
     assert world.undone == ["later", "keep"]
 
 
+def test_a_second_rollback_that_has_died_as_it_began_is_not_taken_for_the_first() -> None:
+    with world_of(plan_of([toy("a", undo="undo a")], [toy("b", undo="undo b")]), 0) as (rig, world):
+        directory = applied(rig, world.plan)
+        rolled_back(rig, world, directory, "stage2")
+        applied(rig, world.plan)
+        plan = plan_rollback(directory).plan
+        second = run_of(directory.path.parent, plan, fresh=False)
+        with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+            tell_begun(second, plan, lease)
+        assert not second.begun
+        assert run_of(directory.path.parent, plan, fresh=False) == second
+        rolled_back(rig, world, directory, "")
+        assert directory.view().state is RunState.ROLLED_BACK
+
+
 @settings(max_examples=25, deadline=None)
 @given(plan=plans(), seed=st.integers(0, 2**32), data=st.data())
 def test_a_rollback_ends_where_the_run_began(plan: Plan, seed: int, data: st.DataObject) -> None:
@@ -241,3 +268,42 @@ def test_undone_to_a_stage_it_goes_on_from_there(plan: Plan, seed: int, data: st
         rolled_back(rig, world, directory, "")
         assert world.effects == beginning
         assert set(world.runs_per_job.values()) == {1}
+
+
+def drained(hosts: list[ComputeHost], rollout: Rollout, staying: set[str]) -> Plan:
+    """Return a plan of waves in which every host is drained first, but those that are staying."""
+    waves = waves_of(hosts, rollout)
+    steps = [chain.from_iterable(_compute(host, host in staying) for host in wave.hosts) for wave in waves]
+    plan = plan_of(*steps)
+    limits = [{"lanes": wave.limits, "groups": wave.hosts, "failures": 2} for wave in waves]
+    stages = (stage.model_copy(update=more) for stage, more in zip(plan.stages, limits, strict=True))
+    return plan.model_copy(update={"stages": tuple(stages)})
+
+
+def _compute(host: str, stays: bool) -> tuple[Toy, ...]:
+    given: dict[str, Any] = {"host": host, "group": host}
+    first = () if stays else (toy_drain(f"{host}.drain", undo=f"undo {host}.drain", **given),)
+    needs = [step.id for step in first]
+    stop = toy(f"{host}.stop", *needs, undo=f"undo {host}.stop", **given)
+    return (*first, stop, toy(f"{host}.start", stop.id, undo=f"undo {host}.start", **given))
+
+
+@settings(max_examples=25, deadline=None)
+@given(hosts=clouds(least=4, most=8), rollout=rollouts(), seed=st.integers(0, 2**32), data=st.data())
+def test_drains_are_undone_the_last_first_whatever_the_limits_and_failures(
+    hosts: list[ComputeHost], rollout: Rollout, seed: int, data: st.DataObject
+) -> None:
+    staying = data.draw(st.sets(st.sampled_from([host.name for host in hosts]), max_size=2))
+    plan = drained(hosts, replace(rollout, sample=1, waves=(Share(100, percent=True),)), staying)
+    names = [step.id for step in plan.steps()]
+    failing = st.sampled_from([*names, *(f"undo {name}" for name in names)])
+    with world_of(plan, seed) as (rig, world):
+        world.effects = defaultdict(set)
+        world.codes = data.draw(st.dictionaries(failing, st.lists(st.integers(0, 2), max_size=2)))
+        directory = applied(rig, plan, sittings=data.draw(st.sampled_from([1, 2, MOST_SITTINGS])))
+        begun = [event.step for event in read_events(directory.journal) if event.kind is Kind.INTENT]
+        drains = [name for name in dict.fromkeys(begun) if name and name.endswith(".drain")]
+        rolled_back(rig, world, directory, "")
+        assert not any(world.effects.values())
+        assert all(earlier[-1] < later[0] for earlier, later in pairwise(world.undoings(drains[::-1])))
+        expect_reverse(plan, world.undone)

@@ -16,6 +16,7 @@ from skipstone.run.runview import Fold
 from skipstone.settings import load_settings
 from skipstone.steps.registry import KINDS
 from skipstone.views.progress import run_json, run_picture, shown_progress
+from skipstone.views.waves import narrowed
 from tests.unit.run.toy import Hosts, Rig, Toy, in_waves, plan_of, toy
 
 
@@ -145,6 +146,13 @@ def test_a_wave_is_shown_by_its_hosts_however_many_they_are(tmp_path: Path) -> N
         "failed": 30,
         "total": 200,
     }
+
+
+def test_a_setting_that_lets_fewer_steps_run_than_hosts_may_be_down_is_told() -> None:
+    assert "up to 10 hosts may be down at the same time, but no more than 4" in narrowed(
+        in_waves(20, down=10), 4
+    )
+    assert not narrowed(in_waves(20, down=4), 4)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class Cloud:
     fail: dict[str, int] = field(default_factory=dict)
     hosts: dict[str, Host] = field(default_factory=lambda: defaultdict(Host))
     order: list[str] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     watch: Callable[["Cloud"], None] = lambda _: None
@@ -62,6 +63,7 @@ class Cloud:
         entry.done += 1
         if entry.done == STEPS:
             self.down.discard(host)
+            self.over.append(host)
         return StepState.DONE
 
 
@@ -260,6 +262,49 @@ def test_what_a_dead_process_has_begun_comes_first_and_counts_as_down(
     assert ending in {Ending.STOPPED, Ending.DONE}
     assert not set(cloud.order[first:]) & set(begun)
     assert sorted(cloud.order) == sorted(wave.hosts)
+
+
+def one_after_the_other(stage: StageOrder, hosts: Sequence[str]) -> StageOrder:
+    """Return a stage in which the last step of each host also needs the last one of the host before it."""
+    last = [f"{host}.{STEPS - 1}" for host in hosts]
+    left = {node.id for node in stage.nodes}
+    before = {later: earlier for earlier, later in pairwise(last) if earlier in left}
+    nodes = [
+        replace(node, needs=(*node.needs, *filter(None, (before.get(node.id),)))) for node in stage.nodes
+    ]
+    return replace(stage, nodes=nodes)
+
+
+@given(hosts=clouds(least=2, most=30), rollout=rollouts(), after=st.integers(0, 60), data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_hosts_that_need_one_another_never_keep_each_other_from_beginning(
+    hosts: list[ComputeHost], rollout: Rollout, after: int, data: st.DataObject
+) -> None:
+    """Also where some fail, the run is stopped or its process dies, and goes on: as every rollback has to."""
+    by_name, limits = {host.name: host for host in hosts}, limits_of(hosts, rollout)
+    wave = waves_of(hosts, replace(rollout, waves=(Share(100, percent=True),)))[-1]
+    order = data.draw(st.permutations(list(wave.hosts)))
+    seconds = {name: STEPS * data.draw(st.integers(1, 200)) for name in wave.hosts}
+    fail = st.dictionaries(st.sampled_from(order), st.integers(0, STEPS - 1), max_size=2)
+
+    def watch(cloud: Cloud) -> None:
+        now_down = Counter(lane for name in cloud.down for lane in lanes_of(by_name[name], rollout))
+        assert all(now_down[lane] <= limits[lane] for lane in now_down), (now_down, limits)
+
+    cloud = Cloud(seconds, fail=data.draw(fail), watch=watch)
+    taken = 0
+
+    def stopping() -> bool:
+        nonlocal taken
+        taken += 1
+        return taken > after
+
+    carry_out([one_after_the_other(order_of(wave, cloud), order)], cloud, stopping)
+    begun = [name for name, host in cloud.hosts.items() if host.begins and host.done < STEPS]
+    cloud.fail, cloud.watch = {}, lambda _: None
+    stage = one_after_the_other(order_of(wave, cloud, begun=begun), order)
+    assert carry_out([stage], cloud) is Ending.DONE
+    assert cloud.over == order
 
 
 @dataclass

@@ -70,10 +70,20 @@ class Anyway(Toy):
     undone_anyway: ClassVar[bool] = True
 
 
+class ToyDrain(Toy):
+    """A step that the journal knows as the drain of a host."""
+
+    kind: Literal["drain-host"] = "drain-host"  # type: ignore[assignment]
+
+
 def toy(name: str, *needs: str, host: str = "h1", deadline: int = 20, **more: object) -> Toy:
     return Toy.model_validate(
         {"id": name, "title": name, "host": host, "needs": needs, "deadline": deadline, "estimate": 1, **more}
     )
+
+
+def toy_drain(name: str, **more: object) -> ToyDrain:
+    return ToyDrain.model_validate(toy(name, **more).model_dump(exclude={"kind"}))  # type: ignore[arg-type]
 
 
 def plan_of(*stages: Iterable[Step], name: str = "toyplan", gates: Iterable[Gate] = ()) -> Plan:
@@ -118,11 +128,13 @@ class Hosts:
     """Simulated hosts: a job runs at once, once per claim, and says what it was told to say.
 
     ``codes`` are the exit codes of a script's next runs (0 beyond them); ``silent`` is how many of the next
-    questions stay without an answer, before or after the host acts, as ``lose`` says.
+    questions stay without an answer, before or after the host acts, as ``lose`` says; ``broken`` how many of
+    the next ones about jobs no shell can be started for.
     """
 
     codes: dict[str, list[int]] = field(default_factory=dict)
     silent: int = 0
+    broken: int = 0
     lose: Callable[[], bool] = lambda: True
     pace: random.Random | None = None
     ran: list[str] = field(default_factory=list)
@@ -149,6 +161,9 @@ class Hosts:
         job = re.search(r"^(?:mkdir -p|cd) (\S+)", script, re.MULTILINE)
         if job is None:
             return self._next_code(script), f"checked {script}\n"
+        if self.broken > 0:
+            self.broken -= 1
+            return 127, ""
         name = "/".join(Path(job[1]).parts[-2:])
         if "mkdir -p" in script and name not in self.jobs:
             encoded = re.search(r"base64 -d >script.*?\n(.*?)\nEND", script, re.DOTALL)

@@ -88,6 +88,7 @@ SAMPLES: tuple[Step, ...] = (
     configuration.PlaceFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = it's $HOME `id` \\ 100%\n"),
     configuration.RemoveFile(**COMMON, path="/etc/a.d/b.conf", text="[x]\ny = 1\n"),
     conversion.CheckConversion(**COMMON, directory=f"{W}/conversion"),
+    conversion.CheckPolicies(**COMMON, directory=f"{W}/conversion", paths=("/etc/nova/policy.yaml",)),
     conversion.ConvertConfiguration(**COMMON, directory=f"{W}/conversion", files=(CONVERTED, POLICY)),
     conversion.DeployConfiguration(
         **COMMON, directory=f"{W}/conversion", paths=(CONVERTED.path, f"{conversion.UNITS}x.service")
@@ -120,6 +121,7 @@ SAMPLES: tuple[Step, ...] = (
     machine.SettleMachine(**COMMON, directory=f"{W}/machine"),
     machine.TakeMachineSnapshot(**OPERATED, **HOOKED, directory=f"{W}/machine"),
     packages.DownloadPackages(**COMMON, **APT),
+    packages.DownloadPackages(**COMMON, **APT, again=True),
     packages.KeepVersions(**COMMON, **APT),
     packages.UpgradePackages(**COMMON, **APT, kept=True),
     packages.UpgradePackages(**COMMON, **APT, hold=("ovs-vswitchd", "libvirt-guests")),

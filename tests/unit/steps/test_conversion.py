@@ -11,6 +11,7 @@ import pytest
 from skipstone.cloud.command import Command
 from skipstone.steps.conversion import (
     CheckConversion,
+    CheckPolicies,
     ConvertConfiguration,
     ConvertedFile,
     DeployConfiguration,
@@ -189,6 +190,17 @@ def test_what_a_package_has_made_of_a_converted_file_is_kept_aside(rig: Rig) -> 
     aside = rig.directory.parent / "replaced" / str(rig.files[0]).lstrip("/")
     assert aside.read_text() == edited
     assert aside.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_policy_that_the_packages_took_away_stops_the_run(rig: Rig) -> None:
+    run(rig.convert.apply())
+    run(rig.deploy.apply())
+    paths = tuple(map(str, rig.files))
+    look = CheckPolicies(id="p", directory=str(rig.directory), paths=paths, **COMMON)
+    run(look.apply())
+    rig.files[1].unlink()
+    with pytest.raises(AssertionError, match=rf"gone since deployed: {rig.files[1]}\. Services would"):
+        run(look.apply())
 
 
 def test_what_was_interrupted_is_finished_or_undone(rig: Rig) -> None:

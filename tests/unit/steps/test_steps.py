@@ -1,3 +1,4 @@
+import re
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -8,6 +9,7 @@ from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import ACTS, commands_of, load_plan, save_plan
 from skipstone.steps.backup import CheckBackups
 from skipstone.steps.configuration import PlaceFile
+from skipstone.steps.drain import DrainHost, ReturnInstances
 from skipstone.steps.registry import STEPS
 from skipstone.steps.step import Reversibility
 from tests.unit.steps.samples import SAMPLES
@@ -29,6 +31,12 @@ def test_script_is_valid_for_the_hosts_shell(name: str) -> None:
     script = SCRIPTS[name]
     done = subprocess.run(["dash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{name}: {done.stderr}\n{script}"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_lists_are_sorted_alike_whatever_the_hosts_locale_is(name: str) -> None:
+    """A job has not the locale of a question over ssh, nor has the one who runs a script by hand."""
+    assert not re.findall(r"(?m)(?:^|[|(;&{])\s*(?:sort|comm|join|uniq)[\s)].*", SCRIPTS[name])
 
 
 @pytest.mark.parametrize("step", SAMPLES, ids=lambda step: type(step).__name__)
@@ -141,3 +149,16 @@ def test_room_for_the_next_dump_is_seen_to_before_anything_stops(tmp_path: Path)
 
     assert said(1 << 21) == ""
     assert f"{dump} has {1 << 20} free" in said(1 << 20)
+
+
+@pytest.mark.parametrize(("code", "passes"), [(0, True), (1, True), (2, False), (4, False)])
+def test_what_is_let_be_on_a_drains_way_there_and_back_is_no_failure(
+    tmp_path: Path, code: int, passes: bool
+) -> None:
+    (tmp_path / "skipstone").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "skipstone").chmod(0o755)
+    acts = [step.apply() for step in SAMPLES if isinstance(step, DrainHost | ReturnInstances)]
+    acts += [act for step in SAMPLES if isinstance(step, DrainHost) if (act := step.revert())]
+    assert len(acts) == 5
+    for act in acts:
+        assert (run(f"PATH={tmp_path}:$PATH\n{act.script}") == 0) is passes

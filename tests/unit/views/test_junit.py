@@ -129,8 +129,9 @@ def _evil(report: Report, text: str) -> Report:
     return report.model_copy(update={"run": report.run.model_copy(update={"stages": stages})})
 
 
-def test_the_verb_writes_it(tmp_path: Path) -> None:
+def test_the_verb_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path / "state"))
     build_run(tmp_path / "state" / "runs")
-    said = call("report", "--state-dir", tmp_path / "state", "--junit", tmp_path / "junit.xml").output
+    said = call("report", "--junit", tmp_path / "junit.xml").output
     assert str(tmp_path / "junit.xml") in said
     valid((tmp_path / "junit.xml").read_text())

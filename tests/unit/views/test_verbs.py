@@ -21,28 +21,31 @@ def call(*arguments: str | Path) -> Result:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build_run(tmp_path / "state" / "runs")
-    return tmp_path / "state"
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path / "state"))
 
 
-def test_the_summary_is_printed_and_both_files_are_written(state: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("run")
+def test_the_summary_is_printed_and_both_files_are_written(tmp_path: Path) -> None:
     page, data = tmp_path / "report.html", tmp_path / "report.json"
-    said = call("report", "--state-dir", state, "-o", page, "--json", data).output
+    said = call("report", "-o", page, "--json", data).output
     assert "zed → 2025.1" in said
     assert str(page) in said
     assert page.read_text().startswith("<!doctype html>")
     assert json.loads(data.read_text())["summary"]["instances_rebooted"] == 0
 
 
-def test_json_alone_can_be_piped(state: Path) -> None:
-    said = call("report", "lab-zed", "--state-dir", state, "--json", "-").output
+@pytest.mark.usefixtures("run")
+def test_json_alone_can_be_piped() -> None:
+    said = call("report", "lab-zed", "--json").output
     assert json.loads(said)["run"]["state"] == "done"
 
 
-def test_no_run_is_bad_input(tmp_path: Path) -> None:
+def test_no_run_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIPSTONE_STATE_DIR", str(tmp_path))
     with pytest.raises(InputError, match="there is no run"):
-        call("report", "--state-dir", tmp_path)
+        call("report")
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ class Client:
             timeout=240,
             codes=(0, 1) if go_on else (0,),
         )
-        return [line.split("\t") for line in text.splitlines()]
+        # other separators of lines are a value's own
+        return [line.split("\t") for line in text.split("\n")[:-1]]
 
 
 def name(text: str) -> str:
@@ -139,10 +140,9 @@ def deleted_mark(column: str, kind: str) -> str:
 
 def add_heads(client: Client, database: str, found: dict[str, Any]) -> None:
     """Add the schema heads: alembic's revisions, or sqlalchemy-migrate's number where there are none."""
-    alembic = [table for table in found["tables"] if table.startswith("alembic_version")]
-    heads = [
-        row[0] for table in alembic for row in client.rows(f"SELECT version_num FROM {name(table)}", database)
-    ]
+    heads = []
+    if "alembic_version" in found["tables"]:  # alembic_version_fwaas and its like are of other projects
+        heads = [row[0] for row in client.rows("SELECT version_num FROM alembic_version", database)]
     if not heads and "migrate_version" in found["tables"]:
         rows = client.rows("SELECT version FROM migrate_version", database)
         heads = [f"migrate:{row[0]}" for row in rows]

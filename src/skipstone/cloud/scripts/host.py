@@ -33,6 +33,7 @@ APT_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/
 RENAMING = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs")  # where two directories can change places
 SUBVOLUME = 256  # the inode of every btrfs subvolume's root; only whole subvolumes can be snapshotted
 PACKAGED = ("/usr/lib/", "/lib/", "/usr/share/")  # what only packages write
+KEYS = re.compile(rb"PRIVATE KEY|^\s*\d+;[0-9A-Fa-f]{32}", re.MULTILINE)  # the latter are MariaDB's own
 CONFFILE_FIELDS = 2  # the path and its sum; a third says that it is out of use
 UNIT_FIELDS = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState")
 
@@ -233,7 +234,7 @@ def configuration(path: Path, wanted: dict[str, Any], shipped: str | None) -> di
     known = shipped and hashlib.md5(content, usedforsecurity=False).hexdigest()
     if (known and known == shipped) or str(path.resolve()).startswith(PACKAGED):
         found["shipped"] = True
-    shown = len(content) <= wanted["limit"] and b"PRIVATE KEY" not in content and b"\0" not in content
+    shown = len(content) <= wanted["limit"] and not KEYS.search(content) and b"\0" not in content
     if shown and not matching(str(path), wanted["hidden"]):
         try:
             found["text"] = content.decode()

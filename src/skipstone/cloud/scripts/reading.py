@@ -19,23 +19,22 @@ LONGEST = 600
 
 
 def run(*command: str, stdin: str | None = None, timeout: float = 60, codes: tuple[int, ...] = (0,)) -> str:
-    """Return what a program prints; raise OSError with its last words where it fails."""
+    """Return what a program prints, as it is; raise OSError with its last words where it fails."""
     try:
         done = subprocess.run(
             command,
             env={**ENVIRONMENT, "HOME": os.environ.get("HOME", "/root")},
-            input=stdin if stdin is not None else "",
+            input=(stdin or "").encode(),
             capture_output=True,
             timeout=timeout,
             check=False,
-            encoding="utf-8",
-            errors="replace",
         )
     except subprocess.TimeoutExpired as error:
         raise OSError(f"{command[0]} did not answer within {timeout:g} s") from error
     if done.returncode not in codes:
-        raise OSError(f"{command[0]} exited with {done.returncode}: {excerpt(done.stderr or done.stdout)}")
-    return done.stdout
+        said = (done.stderr or done.stdout).decode(errors="replace")
+        raise OSError(f"{command[0]} exited with {done.returncode}: {excerpt(said)}")
+    return done.stdout.decode(errors="replace")
 
 
 def excerpt(text: str) -> str:

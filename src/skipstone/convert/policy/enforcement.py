@@ -7,9 +7,10 @@ where oslo.policy 6 has no ``enforce_scope`` any more and always does.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from skipstone.catalog.loader import load_catalog
-from skipstone.convert.inifile import Kind, parse
+from skipstone.convert.inifile import Kind, Line
 from skipstone.convert.option import Name
 from skipstone.convert.options import ReleaseOptions, load_history
 
@@ -17,6 +18,10 @@ GROUP = "oslo_policy"
 NEW_DEFAULTS = Name(GROUP, "enforce_new_defaults")
 SCOPE = Name(GROUP, "enforce_scope")
 FILE = Name(GROUP, "policy_file")
+DIRECTORIES = Name(GROUP, "policy_dirs")
+
+Settings = tuple[tuple[Name, str], ...]
+"""Options of oslo.policy by their names in a release, with values; where one comes twice the last counts."""
 
 EQUALITY = "gazpacho"
 """The release whose oslo.policy, 5.1, compares checks (``Check.__eq__``); that of the one before is 4.7."""
@@ -38,10 +43,19 @@ class Enforcement:
     repetitions_ignored: bool
 
 
-def settings_of(text: str, name: str) -> Mapping[Name, str]:
-    """Return what a configuration file sets of oslo.policy; InputError where it is no configuration."""
-    lines = (line for line in parse(text, name) if line.kind is Kind.OPTION and line.section == GROUP)
-    return {Name(GROUP, line.key): line.value for line in lines}
+def settings_of(lines: Iterable[Line], options: ReleaseOptions) -> Settings:
+    """Return what a configuration file sets of oslo.policy in a release.
+
+    An alias (``[DEFAULT] policy_file``) is outdone by the option's own name, wherever both stand.
+    """
+    named = ((Name(line.section, line.key), line.value) for line in lines if line.kind is Kind.OPTION)
+    found = [
+        (today, value, name == today)
+        for name, value in named
+        for today in options.resolve(name)
+        if today.group == GROUP
+    ]
+    return tuple((today, value) for today, value, _ in sorted(found, key=itemgetter(2)))
 
 
 def enforcements(

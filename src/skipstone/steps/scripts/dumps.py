@@ -79,7 +79,7 @@ class Server:
             "select table_name, coalesce(data_length, 0) from information_schema.tables"
             f" where table_type = 'BASE TABLE' and table_schema = '{database}'"
         )
-        found = (row.split("\t") for row in rows.splitlines())
+        found = (row.split("\t") for row in rows.split("\n")[:-1])
         return [(table, int(size)) for table, size in found]
 
     def dump(self, arguments: Iterable[str], take: Callable[[IO[bytes]], None]) -> None:

@@ -8,7 +8,12 @@ from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.auditing import audit_allocations
-from skipstone.plan.strategies.in_place.configuration import check_conversion, convert, deploy_configuration
+from skipstone.plan.strategies.in_place.configuration import (
+    check_conversion,
+    check_policies,
+    convert,
+    deploy_configuration,
+)
 from skipstone.plan.strategies.in_place.control import (
     agents_alive,
     check_backups,
@@ -22,6 +27,7 @@ from skipstone.plan.strategies.in_place.preparation import (
     WORKAROUND,
     back_up_configuration,
     download,
+    download_still,
     keep,
     place_workarounds,
     workaround_hosts,
@@ -117,19 +123,21 @@ def _expect_windows_fit(layout: Layout, stages: Iterable[Stage]) -> None:
 
 
 def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
-    """Drain, record, stop, keep, configure, upgrade, exchange the switch, adopt, start, open: a chain."""
+    """Drain, look, note, stop, keep, configure, upgrade, exchange the switch, adopt, start, open: a chain."""
     prefix, directory = f"computes.{host.name}", f"{layout.directory}/instances"
     drained = drain_first(layout, host, needs=needs)
     needs = tuple(step.id for step in drained) or needs
-    versions = keep_versions_still(layout, host, step=f"{prefix}.versions", needs=needs)
+    fetched = download_still(layout, host, step=f"{prefix}.download", needs=needs)
+    versions = keep_versions_still(layout, host, step=f"{prefix}.versions", needs=(fetched.id,))
     chain: list[Step] = [
         *drained,
+        fetched,
         *versions,
         RecordInstances(
             id=f"{prefix}.record",
             title=f"Write down what runs on {host.name}{why_they_stay(layout, host)}",
             host=host.name,
-            needs=tuple(step.id for step in versions) or needs,
+            needs=tuple(step.id for step in versions) or (fetched.id,),
             deadline=60,
             estimate=1,
             directory=directory,
@@ -138,19 +146,20 @@ def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
     ]
     chain += _keep(layout, host, needs=(chain[-1].id,))
     chain += deploy_configuration(layout, host, step=f"{prefix}.deploy", needs=(chain[-1].id,))
-    chain += (
-        upgrade_packages(layout, host, step=f"{prefix}.packages", needs=(chain[-1].id,)),
+    chain.append(upgrade_packages(layout, host, step=f"{prefix}.packages", needs=(chain[-1].id,)))
+    chain += check_policies(layout, host, step=f"{prefix}.policies", needs=(chain[-1].id,))
+    chain.append(
         AdoptInstances(
             id=f"{prefix}.adopt",
             title=f"Start the new libvirt on {host.name} and see that it adopts every instance",
             host=host.name,
-            needs=(f"{prefix}.packages",),
+            needs=(chain[-1].id,),
             deadline=300,
             estimate=8,
             reversibility=reversibility(host),
             directory=directory,
             units=VIRTUALISATION_UNITS,
-        ),
+        )
     )
     if has_switch(host):
         chain.append(
@@ -212,6 +221,7 @@ def _keep(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
                 estimate=1,
                 compute=service.host,
                 version=service.version,
+                database=layout.cell_database,
             )
         ]
     needs = tuple(step.id for step in notes) or needs
@@ -229,7 +239,7 @@ def _start(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
         estimate=15,
         units=layout.target_units(host),
     )
-    level = layout.target.services["nova"].compute
+    level, service = layout.target.services["nova"].compute, layout.compute_service(host)
     if level is None or level.level is None:
         return [start]
     confirm = ConfirmServiceVersion(
@@ -239,8 +249,9 @@ def _start(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
         needs=(start.id,),
         deadline=300,
         estimate=15,
-        compute=host.name,
+        compute=service.host if service else host.name,
         version=level.level,
+        database=layout.cell_database,
     )
     return [start, confirm]
 

@@ -5,7 +5,13 @@ from collections.abc import Iterable
 from skipstone.cloud.model import Host
 from skipstone.plan.plan import Stage
 from skipstone.plan.strategies.in_place.layout import Layout
-from skipstone.steps.conversion import CheckConversion, ConvertConfiguration, DeployConfiguration
+from skipstone.steps.conversion import (
+    CheckConversion,
+    CheckPolicies,
+    ConvertConfiguration,
+    DeployConfiguration,
+    Grammar,
+)
 from skipstone.steps.step import Impact, Step
 
 
@@ -74,6 +80,29 @@ def deploy_configuration(
             impact=impact,
             directory=_directory(layout),
             paths=tuple(file.place for file in layout.conversions[host.name]),
+        ),
+    )
+
+
+def check_policies(
+    layout: Layout, host: Host, *, step: str, needs: tuple[str, ...], impact: Impact = Impact.NONE
+) -> tuple[Step, ...]:
+    """Return the step that looks whether the packages have left the host's policies, if any was deployed."""
+    files = layout.conversions.get(host.name, ())
+    policies = tuple(file.place for file in files if file.grammar in {Grammar.POLICY, Grammar.BRACES})
+    if not policies:
+        return ()
+    return (
+        CheckPolicies(
+            id=step,
+            title=f"See that the new packages have left the policies of {host.name}",
+            host=host.name,
+            needs=needs,
+            deadline=60,
+            estimate=1,
+            impact=impact,
+            directory=_directory(layout),
+            paths=policies,
         ),
     )
 

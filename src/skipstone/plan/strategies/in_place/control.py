@@ -7,9 +7,18 @@ from skipstone.cloud.command import OPERATOR
 from skipstone.cloud.model import Host
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Stage
-from skipstone.plan.strategies.in_place.configuration import check_conversion, deploy_configuration
+from skipstone.plan.strategies.in_place.configuration import (
+    check_conversion,
+    check_policies,
+    deploy_configuration,
+)
 from skipstone.plan.strategies.in_place.layout import Layout
-from skipstone.plan.strategies.in_place.preparation import MIB, by_table, seconds_for
+from skipstone.plan.strategies.in_place.preparation import (
+    MIB,
+    by_table,
+    download_still,
+    seconds_for,
+)
 from skipstone.plan.strategies.in_place.system import (
     has_switch,
     reversibility,
@@ -58,13 +67,18 @@ def stop(layout: Layout) -> Stage:
 def _look(layout: Layout) -> tuple[Step, ...]:
     """See, while everything still runs, that what the upgrade and its way back need is there."""
     backups = (check_backups(layout, host) for host in layout.prepared)
-    versions = (
-        keep_versions_still(layout, host, step=f"stop.versions.{host.name}") for host in layout.controls
-    )
+    packages = (_see_packages(layout, host) for host in layout.controls)
     conversions = (
         check_conversion(layout, host, step=f"stop.configuration.{host.name}") for host in layout.controls
     )
-    return (*backups, *chain.from_iterable(versions), *chain.from_iterable(conversions))
+    return (*backups, *chain.from_iterable(packages), *chain.from_iterable(conversions))
+
+
+def _see_packages(layout: Layout, host: Host) -> tuple[Step, ...]:
+    """See that the packages of both releases are there, the new ones first: they say what is replaced."""
+    fetched = download_still(layout, host, step=f"stop.download.{host.name}")
+    kept = keep_versions_still(layout, host, step=f"stop.versions.{host.name}", needs=(fetched.id,))
+    return (fetched, *kept)
 
 
 def check_backups(layout: Layout, host: Host) -> Step:
@@ -114,10 +128,13 @@ def _upgrade(layout: Layout, host: Host) -> tuple[Step, ...]:
     deploy = deploy_configuration(
         layout, host, step=f"packages.configuration.{host.name}", impact=Impact.API_DOWN
     )
-    needs = tuple(step.id for step in deploy)
+    needs, step = tuple(step.id for step in deploy), f"packages.{host.name}"
     return (
         *deploy,
-        upgrade_packages(layout, host, step=f"packages.{host.name}", needs=needs, impact=Impact.API_DOWN),
+        upgrade_packages(layout, host, step=step, needs=needs, impact=Impact.API_DOWN),
+        *check_policies(
+            layout, host, step=f"packages.policies.{host.name}", needs=(step,), impact=Impact.API_DOWN
+        ),
     )
 
 

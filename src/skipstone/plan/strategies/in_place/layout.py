@@ -239,7 +239,7 @@ class Layout:
         """
         if self._unit(daemon):
             return self.runs(host, daemon)
-        return not daemon.optional and host == self.home(service)
+        return not daemon.optional and any(self.runs(host, api) for api in service.daemons_of(Kind.API))
 
     def new_packages(self, host: Host) -> tuple[str, ...]:
         """Return packages of daemons that the target release split off: no upgrade brings them by itself."""
@@ -262,18 +262,43 @@ class Layout:
         return tuple(dict.fromkeys(found))
 
     def databases(self, service: Service) -> tuple[str, ...]:
-        """Return the service's databases that exist in this cloud."""
-        found = {database.name for database in self.cloud.databases if database.service == service.name}
-        return tuple(database.name for database in service.databases if database.name in found)
+        """Return the service's databases that exist in this cloud, by the names that they have here.
+
+        Raise InputError where one is there several times: nova with more than one cell beside cell0.
+        """
+        return tuple(found for known in service.databases if (found := self._here(service, known.name)))
+
+    def _here(self, service: Service, known_as: str) -> str | None:
+        """Return what a database of the catalog is called here, or None where it is not there."""
+        found = [
+            database.name
+            for database in self.cloud.databases
+            if database.service == service.name and (database.known_as or database.name) == known_as
+        ]
+        if len(found) > 1:
+            raise InputError(
+                f"{service.name} has several databases of the kind {known_as}, and this version upgrades one",
+                where=self.cloud.name,
+                evidence=f"databases: {', '.join(found)}",
+                remedy="rehearse several cells from dumps (`skipstone rehearse --dumps`), and upgrade them by"
+                " hand, with each cell's own configuration",
+            )
+        return found[0] if found else None
+
+    @cached_property
+    def cell_database(self) -> str:
+        """The database of nova's cell: of its computes and instances."""
+        return self._here(self.catalog.service("nova"), "nova") or "nova"
 
     def heads(self, service: Service) -> dict[str, tuple[str, ...]]:
         """Return the heads that each database must reach, where the catalog knows them."""
         schema = self.target.services[service.name].schema_
-        wanted = {
-            db.name: schema.point_heads.get(db.schema_, schema.heads.get(db.schema_, ()))
-            for db in service.databases
+        return {
+            name: heads
+            for known in service.databases
+            if (name := self._here(service, known.name))
+            if (heads := schema.point_heads.get(known.schema_, schema.heads.get(known.schema_, ())))
         }
-        return {name: wanted[name] for name in self.databases(service) if wanted[name]}
 
     def size(self, service: Service) -> int:
         """Return the bytes of the service's databases."""

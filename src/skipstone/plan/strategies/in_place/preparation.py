@@ -103,21 +103,29 @@ def prepare(layout: Layout) -> Stage:
 
 def download(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]:
     """Return the steps that fetch the packages that these hosts will need, but those installed anew."""
-    return tuple(
-        DownloadPackages(
-            id=f"prepare.download.{host.name}",
-            title=f"Fetch the packages of {layout.target.title} to {host.name}",
-            host=host.name,
-            deadline=3600,
-            estimate=60,
-            transient=True,
-            add=layout.new_packages(host),
-            directory=f"{layout.directory}/apt",
-            old_suite=layout.suites.old,
-            new_suite=layout.suites.new,
-        )
-        for host in hosts
-        if not layout.installs_anew(host)
+    return tuple(_download(layout, host) for host in hosts if not layout.installs_anew(host))
+
+
+def _download(layout: Layout, host: Host) -> DownloadPackages:
+    return DownloadPackages(
+        id=f"prepare.download.{host.name}",
+        title=f"Fetch the packages of {layout.target.title} to {host.name}",
+        host=host.name,
+        deadline=3600,
+        estimate=60,
+        transient=True,
+        add=layout.new_packages(host),
+        directory=f"{layout.directory}/apt",
+        old_suite=layout.suites.old,
+        new_suite=layout.suites.new,
+    )
+
+
+def download_still(layout: Layout, host: Host, *, step: str, needs: tuple[str, ...] = ()) -> DownloadPackages:
+    """Return the step that looks whether what was fetched is still there, and fetches what is not."""
+    title = f"See that the packages fetched to {host.name} are still there"
+    return _download(layout, host).model_copy(
+        update={"id": step, "title": title, "needs": needs, "estimate": 5, "again": True}
     )
 
 
