@@ -20,6 +20,7 @@ from skipstone.drain.model import Compute, Instance, Kind, Migration, Progress
 from skipstone.drain.pace import Watch, load, longest
 from skipstone.drain.record import Event
 from skipstone.drain.targets import Need
+from skipstone.drain.tidying import Tidying
 from skipstone.drain.truth import Answer, look
 from skipstone.drain.wire import Reply
 
@@ -62,15 +63,13 @@ class Pursuit:
         self._gear = gear
         self._instance = instance
         self._attempt = attempt
-        self._ends = {compute.host: compute for compute in ends}
-        self._need = need
+        self._tidying = Tidying(gear, ends, need, attempt.kind)
         self._force = force
         self._gib = load(instance.flavor.ram, instance.local_disk)
         self._watch = Watch(self._gib, gear.patience, asked=time.monotonic())
         self._over: float | None = None
         self._idle: float | None = None
         self._mended = False
-        self._tidied = False
         self._forced: float | None = None
         self._aborted: float | None = None
         self.stuck = ""
@@ -211,22 +210,7 @@ class Pursuit:
         answers = dict(await look(self._gear.transport, [name for name in names.values() if name]))
         stranger = Answer(None, "the inventory has no such host")
         by_host = {host: answers[name] if name else stranger for host, name in names.items()}
-        return Evidence(by_host, await self._paperwork(records))
-
-    async def _paperwork(self, records: Records) -> tuple[str, ...] | None:
-        """Return what placement and neutron have that does not fit; None where one is silent."""
-        server, migration = records.server, records.migration
-        here = self._ends.get(server.host or "") if server else None
-        if server is None or here is None:
-            return ()
-        consumer = migration.uuid if migration else ""
-        try:
-            placed = await asyncio.to_thread(
-                self._gear.placement.faults, server.id, here, self._need, consumer
-            )
-            return placed + await asyncio.to_thread(self._gear.neutron.faults, server, here.host)
-        except ApiSilent:
-            return None
+        return Evidence(by_host, await self._tidying.faults(records))
 
     async def _confirm(self) -> None:
         try:
@@ -250,17 +234,14 @@ class Pursuit:
         return Verdict(Next.WAIT, verdict.reason)
 
     async def _tidy(self, verdict: Verdict, records: Records) -> Verdict:
-        """Take away what nova would have, had its migration come to an orderly end; once."""
-        here = self._ends.get(records.server.host or "") if records.server else None
-        if self._tidied or records.migration is None or here is None:
+        """Tidy up after nova; once."""
+        if self._tidying.done or not self._tidying.knows(records):
             return Verdict(Next.STOP, verdict.reason)
-        self._tidied, self._over = True, None
+        self._over = None
         self._gear.record.append(Event.TIDIED, instance=self._instance.id, evidence=verdict.reason)
         self._say(Phase.VERIFIES, f"tidied up after a failed migration: {verdict.reason}")
         try:
-            migration = records.migration.uuid
-            await asyncio.to_thread(self._gear.placement.settle, self._instance.id, here, migration)
-            await asyncio.to_thread(self._gear.neutron.unbind, self._instance.id, here.host)
+            await self._tidying.tidy(records)
         except ApiSilent as silence:
             return Verdict(Next.WAIT, str(silence))
         return Verdict(Next.WAIT, verdict.reason)

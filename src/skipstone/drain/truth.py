@@ -13,13 +13,13 @@ from skipstone.errors import HostUnreachable
 
 DEADLINE = 60.0
 _MARK = "skipstone-guests"
-_VIRSH = "timeout 40 virsh --connect qemu:///system list --uuid"
+VIRSH = "timeout 40 virsh --connect qemu:///system"
 
 SCRIPT = f"""
 set -eu
-all=$({_VIRSH} --all)
-running=$({_VIRSH} --state-running)
-paused=$({_VIRSH} --state-paused)
+all=$({VIRSH} list --uuid --all)
+running=$({VIRSH} list --uuid --state-running)
+paused=$({VIRSH} list --uuid --state-paused)
 for uuid in $all; do echo present "$uuid"; done
 for uuid in $running; do echo running "$uuid"; done
 for uuid in $paused; do echo paused "$uuid"; done

@@ -58,3 +58,5 @@ class Host:
     enabled: bool = True
     reason: str = ""
     guests: dict[str, str] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    """Of instances that are elsewhere."""

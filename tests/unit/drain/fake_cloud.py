@@ -3,6 +3,7 @@
 A migration goes one step each time its instance's migrations are listed, so that no test waits for a clock.
 """
 
+import re
 import uuid
 import zlib
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from skipstone.cloud.command import Command, Outcome, Result
 from skipstone.errors import HostUnreachable
 from tests.unit.drain.courses import GIB, Course, Host, Moving
 from tests.unit.impact.fake_cloud import FakeCloud
+
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 
 
 class DrainCloud(FakeCloud):
@@ -253,6 +256,8 @@ class DrainCloud(FakeCloud):
             return self._no(503, "nobody is there")
         if course is Course.REFUSED:
             return self._no(400, "it cannot be migrated")
+        if id_ in self.hosts[target].directories:
+            return self._no(400, "the supplied disk path already exists")
         if any(one.server == id_ and one.status in _RUNNING for one in self.moves):
             self.overlapping = True
         if server["OS-EXT-STS:task_state"]:
@@ -322,6 +327,8 @@ class DrainCloud(FakeCloud):
             self.allocated[one.uuid] = {self.hosts[one.source].provider: {"VCPU": 1}}
         if one.course in {Course.LEFTOVER_BINDING, Course.RACE}:
             self.bindings[self.ports[one.server]["id"]].add(one.source)
+        if one.course is Course.RACE:
+            self.hosts[one.source].directories.add(one.server)
         if one.course is Course.LEFT_BEHIND:
             self._leave_behind(one)
         if one.course is Course.DELETED_MEANWHILE:
@@ -483,7 +490,20 @@ class FakeHosts:
         assert "virsh" in command.script
         if command.host in self.broken:
             return Outcome(Result.EXITED, 1, "", "failed to connect to the hypervisor", 0.0)
+        if "skipstone-guests" not in command.script:
+            return self._directory(command)
         lines = []
         for id_, state in self._cloud.hosts[command.host].guests.items():
             lines += [f"present {id_}"] + ([f"{state} {id_}"] if state != "shut" else [])
         return Outcome(Result.EXITED, 0, "\n".join([*lines, "skipstone-guests", ""]), "", 0.0)
+
+    def _directory(self, command: Command) -> Outcome:
+        """Answer where a guest's directory is, or whether one is left; put that aside."""
+        (uuid,) = set(re.findall(_UUID, command.script))
+        host = self._cloud.hosts[command.host]
+        if "dumpxml" in command.script:
+            return Outcome(Result.EXITED, 0, f"/instances/{uuid}\n" if uuid in host.guests else "", "", 0.0)
+        left = uuid in host.directories
+        if left and "mv" in command.script:
+            host.directories.remove(uuid)
+        return Outcome(Result.EXITED, 0, "left\n" if left else "", "", 0.0)

@@ -236,6 +236,8 @@ def test_what_a_migration_that_failed_at_its_end_has_left_is_taken_away(bench: B
     assert bench.cloud.moves[0].uuid not in bench.cloud.allocated
     assert bench.cloud.bindings["port-vm"] == {ending.target}
     assert {Event.MENDED, Event.TIDIED} <= set(events(bench))
+    (back,) = bench.bring_back().endings
+    assert back.phase is Phase.MOVED, "its directory is not in the way"
 
 
 def test_an_error_with_the_guest_still_at_its_source_is_mended_and_tried_again(bench: Bench) -> None:
