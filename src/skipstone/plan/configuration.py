@@ -215,7 +215,11 @@ def _as_read(placed: tuple["Readers | None", ConfigFile]) -> tuple[int, str]:
 
 
 class Readers(IntEnum):
-    """Who reads a file, in the order in which files are read."""
+    """Who reads a file, in the order in which files are read: the last one's word counts.
+
+    So do WSGI programs, which enforce policies and are given no ``--config-file``; where a daemon is given
+    the service's file so, it counts for more than the directory (``checks.configuration.read_options``).
+    """
 
     EVERY = 1
     DIRECTORY = 2

@@ -18,7 +18,7 @@ from skipstone import __version__
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import plan_digest, save_plan
-from skipstone.run.journal import read_view
+from skipstone.run.journal import is_begun, read_view
 from skipstone.run.name import escaped
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
@@ -97,7 +97,7 @@ class RunDirectory:
     @property
     def begun(self) -> bool:
         """Whether the run was started: then the cloud is no longer as planned."""
-        return self.standing() is not None
+        return self.journal.exists() and is_begun(self.journal)
 
     @property
     def bereft(self) -> bool:

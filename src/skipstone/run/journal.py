@@ -191,6 +191,13 @@ def read_view(path: Path) -> RunView:
         return fold(_events(file, 0, None, in_brief=True))
 
 
+def is_begun(path: Path) -> bool:
+    """Say whether a journal's run was ever started, at the cost of one event; raise InputError likewise."""
+    with _told(path), closing(_open_for_reading(path)) as file:
+        wanted = "SELECT 1 FROM events WHERE kind = ? LIMIT 1"
+        return file.execute(wanted, (Kind.RUN_STARTED,)).fetchone() is not None
+
+
 def _open_for_writing(path: Path) -> sqlite3.Connection:
     if not path.exists():
         path.touch(mode=0o600)
