@@ -1,6 +1,8 @@
-"""A cloud with four computes, upgraded in waves: with instances staying, and drained. The sample fails first.
+"""A cloud with four computes, upgraded in waves, and taken back: with instances staying, and drained.
 
-The last of this directory: it leaves the cloud upgraded.
+The sample fails first.
+
+The last of this directory: it leaves the control plane upgraded.
 """
 
 import json
@@ -155,3 +157,19 @@ def test_never_more_than_two_were_down(upgraded: Outcome) -> None:
     for moment in moments:
         down = [host for host, times in spans.items() if min(times) <= moment < max(times)]
         assert len(down) <= 2, f"{down} at {moment}"
+
+
+def test_waves_are_taken_back_and_every_instance_is_where_it_was(wide: LabCloud, upgraded: Outcome) -> None:
+    """To before the first compute: what was drained is drained once more, before its system goes back."""
+    wide.skipstone("rollback", "--to", "sample", "--yes")
+    for host in COMPUTES:
+        assert "2:26." in wide.on(host, "dpkg-query -W -f '${Version}' nova-compute")
+        assert wide.on(host, "cat /etc/debian_version").startswith("12")
+    assert wide.boot_ids() == upgraded.boots
+    assert homes(wide) == upgraded.homes
+    listed = json.loads(wide.openstack("server", "list", "--all-projects", "-f", "json"))
+    assert {one["Status"] for one in listed} == {"ACTIVE"}
+    services = json.loads(wide.openstack("compute", "service", "list", "-f", "json"))
+    assert {(one["Status"], one["State"]) for one in services} == {("enabled", "up")}
+    running = [uuid for host in COMPUTES for uuid in wide.on(host, "virsh -q list --uuid").split()]
+    assert sorted(running) == sorted(upgraded.homes)
