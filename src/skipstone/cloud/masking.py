@@ -59,7 +59,11 @@ _HEADER = re.compile(
     r"(?P<head>authorization\W+(?:basic|bearer|token)(?:\\?\s)+)(?P<value>(?:[^\s\\\"']|\\[^rn])+)",
     re.IGNORECASE,
 )
-"""What haproxy sends to ask whether a server lives, its blanks after backslashes or in quotes."""
+_BINARY = re.compile(r"(?P<head>-check\s+send-binary(?:-lf)?\s+)(?P<value>\S+)", re.IGNORECASE)
+"""What haproxy sends to ask whether a server lives, its blanks after backslashes or in quotes.
+
+In hexadecimal digits a login cannot be told from a word of greeting.
+"""
 _ACCOUNT = re.compile(r"\w+(?::|\\ )(?P<password>\S+)")
 """A login in one value: its password is a secret without its name, too."""
 _BEGIN, _END = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"), re.compile(r"-----END ")
@@ -151,7 +155,7 @@ class Secrets:
                 self._learn(found["value"])
                 return _end(found["head"] + MASK, line)
         body = self._url(body)
-        for pattern in (_SENT, _HEADER, _OPTION, _INLINE, _ERLANG, _ELEMENT, _WORDS, _PAIR, _BASIC):
+        for pattern in (_SENT, _BINARY, _HEADER, _OPTION, _INLINE, _ERLANG, _ELEMENT, _WORDS, _PAIR, _BASIC):
             body = self._replaced(pattern, body)
         return _end(body, line)
 

@@ -52,6 +52,7 @@ FORMS: dict[str, tuple[Form, str]] = {
     "galera, quoted": (lambda _, secret: f"loose-wsrep-sst-auth='sst:{secret}'\n", "'"),
     "haproxy": (lambda _, secret: f"  tcp-check send AUTH\\ {secret}\\r\\n\n", "\\"),
     "haproxy, quoted": (lambda _, secret: f'  tcp-check send "AUTH u {secret}\\r\\n"\n', "\\"),
+    "haproxy, binary": (lambda _, secret: f"  tcp-check send-binary {secret.encode().hex()} # x\n", ""),
     "header": (
         lambda _, secret: f"  http-check send meth GET hdr Authorization Basic\\ {secret} hdr Host x\n",
         "\\\"'",
@@ -73,7 +74,7 @@ def test_no_secret_survives_where_its_place_gives_it_away(form: str, key: str, s
     render, forbidden = FORMS[form]
     secret = "".join(c for c in secret if c not in forbidden) + "x7"
     masked = Secrets().without_secrets(render(key, secret))
-    for shape in (secret, json.dumps(secret)[1:-1]):
+    for shape in (secret, json.dumps(secret)[1:-1], secret.encode().hex()):
         assert shape not in masked
     assert MASK in masked
 
