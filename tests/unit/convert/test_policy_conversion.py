@@ -33,6 +33,9 @@ HISTORY: Mapping[str, Mapping[str, Any]] = {
     "thing:a": {"xena": ADMIN, "yoga": None},
     "thing:b": {"yoga": ADMIN | {"old": ["thing:a", "role:admin"]}, "zed": None},
     "thing:c": {"zed": ADMIN | {"old": ["thing:b", "role:admin"]}},
+    # renamed, with another default than before
+    "thing:show": {"xena": ADMIN, "yoga": None},
+    "thing:read": {"yoga": MEMBER | {"old": ["thing:show", "role:admin"]}},
     "thing:new": {"antelope": ADMIN},
     "thing:last": {"xena": {"check": "role:admin", "removal": True, "reason": "Nobody wants it."}},
 }
@@ -45,13 +48,14 @@ def carried(
     source: str = "xena",
     take: bool = False,
     new: bool = True,
+    ignoring: bool = False,
 ) -> PolicyConversion:
     history = RuleHistory("thing", RELEASES, HISTORY)
     catalog = load_catalog()
     way = history.between(catalog.release(source), catalog.release(target))
     enforced = {
         each.release: Enforcement(
-            new_defaults=new, scope=False, file="policy.yaml", repetitions_ignored=False
+            new_defaults=new, scope=False, file="policy.yaml", repetitions_ignored=ignoring
         )
         for each in way
     }
@@ -131,6 +135,24 @@ def test_a_repeated_old_default_is_kept_unless_new_ones_are_wanted() -> None:
     assert rules(carried(text, take=True)) == {"thing:list": "role:mine"}
     needed = "admin_only: role:admin\nthing:get: rule:admin_only\n"
     assert rules(carried(needed, take=True)) == {"admin_only": "role:admin", "thing:get": "rule:admin_only"}
+
+
+def test_an_old_default_by_its_old_name_does_not_begin_to_count() -> None:
+    text = "thing:show: role:admin\n"
+    done = carried(text, source="yoga", ignoring=True)
+    assert rules(done) == {}
+    assert told(done) == [(Matter.RULE_REDUNDANT, 1, "thing:show")]
+    assert "for Yoga it is not thing:read" in done.files[0].remarks[0].text
+    needed = f"{text}thing:get: rule:thing:show\n"
+    assert carried(needed, source="yoga", ignoring=True).files[0].text == needed
+
+
+def test_an_old_default_that_counts_stays() -> None:
+    text, news = "thing:show: role:admin\n", {"thing:read": "role:admin"}
+    assert rules(carried(text, source="yoga")) == news
+    assert rules(carried(text, source="xena", ignoring=True)) == news
+    other = carried("thing:show: role:mine\n", source="yoga", ignoring=True)
+    assert rules(other) == {"thing:read": "role:mine"}
 
 
 def test_what_others_refer_to_is_kept_or_written_down() -> None:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skipstone.catalog import load_catalog
 from skipstone.convert.policy.carriage import Carriage
 from skipstone.convert.policy.catalog import ReleaseRules, RuleHistory, known_services, load_rules
-from skipstone.convert.policy.check import parse
+from skipstone.convert.policy.check import Value, parse
 from skipstone.convert.policy.conversion import PolicyConversion, convert
 from skipstone.convert.policy.document import Entry, read_document
 from skipstone.convert.policy.effective import Effective
@@ -77,7 +77,8 @@ def test_every_rule_that_any_release_on_the_way_renamed_is_followed(way: Way) ->
     for release in releases[1:]:
         for old, new in release.renamed():
             entry = Entry(old, "role:mine", 1, "policy.yaml")
-            final = Carriage(history, releases, {old: entry}).final
+            ignoring = enforced(history.service)[releases[0].release].repetitions_ignored
+            final = Carriage(history, releases, {old: entry}, ignoring).final
             if new in releases[-1].rules:
                 assert final.get(new) is entry, f"{old} of {release.release} is not followed to {new}"
             assert all(name in releases[-1].rules or history.last_seen(name, "hibiscus") for name in final)
@@ -109,31 +110,67 @@ def test_comments_and_rules_are_never_lost(data: st.DataObject) -> None:
     assert text.count("# the end") == done.text.count("# the end")
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.data())
-def test_the_next_release_does_the_same_with_the_old_file_and_the_new_one(data: st.DataObject) -> None:
-    """oslo.policy of a release reads the names of the one before; only what it ignores there may differ."""
-    history, releases = data.draw(ways().filter(lambda way: len(way[1]) > 1))
+Step = tuple[Way, str]
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> Step:
+    """Draw a release, the next one, and a file of the first."""
+    history, releases = draw(ways().filter(lambda way: len(way[1]) > 1))
     way = (history, releases[:2])
-    text = data.draw(policies(way))
+    return way, draw(policies(way))
+
+
+def step(service: str, release: str, name: str, check: str) -> Step:
+    """Return a release, the next one, and a file of the first with one rule."""
+    history = histories(service)
+    at = history.releases.index(release)
+    way = (history, tuple(history.at(each) for each in history.releases[at : at + 2]))
+    return way, f"{json.dumps({name: check})}\n"
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps())
+# Ussuri takes it for ec2_create_credential; Victoria has forgotten this name
+@example(step("keystone", "ussuri", "identity:ec2_create_credentials", "role:admin"))
+# Stein takes it for list_mappings too; Train, which has it still, does not
+@example(step("keystone", "stein", "identity:get_mapping", "role:operator"))
+# it repeats the old default: the last release that takes it, and the first that does not
+@example(step("placement", "flamingo", "rule:admin_api", "role:admin"))
+@example(step("placement", "gazpacho", "rule:admin_api", "role:admin"))
+def test_the_next_release_does_the_same_with_the_old_file_and_the_new_one(step: Step) -> None:
+    """The next release may read less of the old file than its own did; the new file keeps all that counted.
+
+    So the old file is given with that written out: what its own release took from old names, which the next
+    one may have forgotten; rules that others refer to and that are gone; and what the next one would ignore,
+    as it repeats the default of a rule by the name that it has lost since.
+    """
+    way, text = step
+    history, releases = way
     done = converted(way, text)
-    enforcement = enforced(history.service)[releases[1].release]
+    enforcement = enforced(history.service)
+    first, last = (enforcement[release.release] for release in releases)
     said = {entry.name: entry.value for entry in read_document("policy.yaml", text).entries}
-    ignored = {
-        new
-        for old, new in releases[1].renamed()
-        if enforcement.repetitions_ignored and old in said and said[old] == _old_check(releases[1], new)
+    said |= _taken(releases[0], said, ignoring=first.repetitions_ignored)
+    lately = set(releases[1].renamed()) - set(releases[0].renamed())
+    news = _taken(releases[1], said, ignoring=False)
+    said |= {new: news[new] for _, new in lately if new in news}
+    was = Effective(releases[0], said, first).checks
+    gone = [each.option for each in done.files[0].remarks if each.matter is Matter.RULE_DEFINED]
+    said |= {name: str(was[name]) for name in gone}
+    assert permissions(history.service, done.stages[-1]) == permissions(
+        history.service, Effective(releases[1], said, last)
+    )
+
+
+def _taken(release: ReleaseRules, said: Mapping[str, Value], *, ignoring: bool) -> dict[str, Value]:
+    """Return what a release takes from old names, ``ignoring`` what only repeats the old default."""
+    return {
+        new: said[rule.old.name]
+        for new, rule in release.rules.items()
+        if rule.old and rule.old.name in said and new not in said and said[rule.old.name] != f"rule:{new}"
+        if not (ignoring and parse(said[rule.old.name]) == parse(rule.old.check))
     }
-    # what rules refer to and the new release has no longer is written down: there the new file is right
-    if any(each.matter is Matter.RULE_DEFINED for each in done.files[0].remarks) or ignored:
-        return
-    before = permissions(history.service, Effective(releases[1], said, enforcement))
-    assert permissions(history.service, done.stages[-1]) == before
-
-
-def _old_check(release: ReleaseRules, name: str) -> str:
-    old = release.rules[name].old
-    return old.check if old else ""
 
 
 @settings(max_examples=8, deadline=None)

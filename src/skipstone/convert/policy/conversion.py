@@ -47,7 +47,7 @@ def convert(
     documents = [read_document(name, text) for name, text in files.items()]
     counting = {entry.name: entry for document in documents for entry in document.entries}
     refuse_stranger(list(files), list(counting), history)
-    carriage = Carriage(history, way, counting)
+    carriage = Carriage(history, way, counting, enforced[way[0].release].repetitions_ignored)
     judge = Judge(carriage, enforced, take=take)
     conversions = tuple(_Writer(document, judge).converted() for document in documents)
     if judge.missing and documents:

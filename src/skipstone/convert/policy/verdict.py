@@ -123,6 +123,9 @@ class Judge:
         return str(entry.check) in {str(parse(each)) for each in checks}
 
     def _gone(self, entry: Entry) -> tuple[Matter, str]:
+        if news := self.carriage.ignored(entry):
+            first = title(self.first.release)
+            return Matter.RULE_REDUNDANT, f"for {first} it is not {', '.join(news)}: it is the old default"
         for old, new in self.last.renamed():
             if old == entry.name and (rival := self.carriage.entries.get(new)):
                 where = f"line {rival.line} of {rival.file}"
