@@ -45,7 +45,8 @@ class Schema(Entry):
     ``floor`` is the oldest release (codename) whose final schema this release's code can sync from in one
     step. ``heads`` maps a database to what its version table holds after a full sync: alembic revisions, or
     ``migrate:N``. ``point_heads`` are there where the newest point release differs, ``fresh_heads`` where a
-    database does that this release itself has made, out of nothing.
+    database does that this release itself has made, out of nothing, ``rolling_heads`` where one does that was
+    expanded, migrated and contracted one by one.
     ``scripts`` maps a sqlalchemy-migrate repository to the lowest and highest script number in the code:
     the floor of a squashed repository is the first release whose schema ends at the lowest or above.
     """
@@ -55,6 +56,7 @@ class Schema(Entry):
     heads: dict[str, tuple[str, ...]]
     point_heads: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     fresh_heads: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    rolling_heads: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     scripts: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
     def is_head(self, database: str, found: tuple[str, ...]) -> bool:
@@ -63,7 +65,7 @@ class Schema(Entry):
 
     def possible(self, database: str) -> list[set[str]]:
         """Return what a version table may hold at this release's final schema, the usual first."""
-        kinds = (self.heads, self.point_heads, self.fresh_heads)
+        kinds = (self.heads, self.point_heads, self.fresh_heads, self.rolling_heads)
         return [set(found) for heads in kinds if (found := heads.get(database))]
 
 
