@@ -39,8 +39,8 @@ FIGURES = ("migration", "processor", "seconds", "load")
 FAILED = "\n## What failed\n\n"
 ABSENT = "\n## What was not there\n\n"
 ABSENT_WHY = """
-The toolchain of the source release has not these services, so they were not in the databases; see
-[toolchains](toolchains.md).
+The toolchain of the source release has not these services, so they were not in the databases; where a pair is
+named, the target's has not, and their databases were left out. See [toolchains](toolchains.md).
 """
 
 
@@ -69,10 +69,15 @@ def line(row: dict[str, Any]) -> str:
 
 
 def absent(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the services that a source release's databases were without."""
+    """Return the services that a source release's databases, or those of one pair, were without."""
     names = [service.name for service in load_catalog().services]
-    found = {row["pair"][0]: [name for name in names if name not in row["services"]] for row in rows}
-    return {source: missing for source, missing in found.items() if missing}
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        source, target = map(title, row["pair"])
+        left_out = row.get("left_out", [])
+        found[source] = [name for name in names if name not in row["services"] and name not in left_out]
+        found[f"{source} to {target}"] = left_out
+    return {where: missing for where, missing in found.items() if missing}
 
 
 def page(rows: list[dict[str, Any]]) -> str:
@@ -89,7 +94,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         for row in rows
         for trouble in row["troubles"]
     ]
-    missing = [f"* {title(source)}: {', '.join(names)}" for source, names in absent(ran).items()]
+    missing = [f"* {where}: {', '.join(names)}" for where, names in absent(ran).items()]
     text += FAILED + "\n".join(failed) + "\n" if failed else ""
     return text + (ABSENT + "\n".join(missing) + "\n" + ABSENT_WHY if missing else "")
 

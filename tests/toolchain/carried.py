@@ -77,6 +77,7 @@ class Carried:
     report: RehearsalReport
     lost: list[str]
     empty: list[str]
+    left_out: list[str]
     seconds: float
 
     @property
@@ -87,15 +88,34 @@ class Carried:
 
 
 def carry(catalog: Catalog, settings: Settings, source: Release, target: Release) -> Carried:
-    """Seed the databases of a release where that is not done, and carry them to another."""
-    dumps = seed(settings, source)
+    """Seed the databases of a release where that is not done, and carry them to another.
+
+    Those of services that the target's toolchain is without are left out, as the rehearsal's error says.
+    """
+    seeds = seed(settings, source)
+    left_out = [name for name in _services(catalog, seeds) if build(target, settings).version(name) is None]
     with TemporaryDirectory(prefix="skipstone-routes-", dir="/var/tmp") as directory:
-        witness = Witness(Path(directory))
+        dumps, home = Path(directory, "dumps"), Path(directory, "server")
+        dumps.mkdir()
+        home.mkdir()
+        for service, files in _services(catalog, seeds).items():
+            for file in files if service not in left_out else ():
+                (dumps / file.name).symlink_to(file)
+        witness = Witness(home)
         wish = Wish(dumps=dumps, source=source, target=target, directory=witness.directory)
         began = time.monotonic()
         report = rehearse(catalog, wish, lambda release: build(release, settings), witness)
         empty = [table for table, found in witness.seen[0].items() if not found and "cell0" not in table]
-        return Carried(report, witness.lost(), empty, time.monotonic() - began)
+        return Carried(report, witness.lost(), empty, left_out, time.monotonic() - began)
+
+
+def _services(catalog: Catalog, seeds: Path) -> dict[str, list[Path]]:
+    """Return the services that a directory of dumps has databases of, and their dumps."""
+    owners = {database.name: service.name for service in catalog.services for database in service.databases}
+    found: dict[str, list[Path]] = {}
+    for file in sorted(seeds.glob("*.sql")):
+        found.setdefault(owners[SAME_AS.get(file.stem, file.stem)], []).append(file)
+    return found
 
 
 def seed(settings: Settings, release: Release) -> Path:

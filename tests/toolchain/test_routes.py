@@ -40,6 +40,7 @@ def outcome(carried: Carried) -> dict[str, Any]:
         "rows": sum(database.rows for service in report.services for database in service.databases),
         "server": report.server,
         "services": {service.service: service.planned for service in report.services},
+        **({"left_out": carried.left_out} if carried.left_out else {}),
     }
 
 

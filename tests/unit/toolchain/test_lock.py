@@ -11,6 +11,12 @@ from skipstone.toolchain.interpreter import SUITES
 from skipstone.toolchain.lock import BUILDERS, LOCKS, canonical, has_lock, locks_of, read_lock
 
 FILES = sorted(LOCKS.glob("*.txt"))
+LACKING = {
+    "ocata": ["keystone", "glance", "heat"],
+    "pike": ["heat"],
+    "queens": ["glance", "heat"],
+}
+"""Services of a release that the package index has not: docs/reference/toolchains.md tells them."""
 BLOCK = re.compile(r"[a-z0-9-]+==[^\s;@]+( \\\n    --hash=sha256:[0-9a-f]{64})+")
 
 
@@ -34,6 +40,15 @@ def test_a_lock_is_of_the_catalogs_release_and_its_newest_point_releases(path: P
         assert lock.version(name) in {entry.latest, None}
     assert lock.version("nova") is not None
     assert {"pymysql", *BUILDERS} <= set(lock.pins)
+
+
+def test_every_release_from_ocata_has_its_services_but_what_the_index_lacks() -> None:
+    catalog = load_catalog()
+    ocata = catalog.release("ocata")
+    for release in (each for each in catalog.releases if each >= ocata):
+        (lock,) = locks_of(release)
+        lacking = [name for name in release.services if lock.version(name) is None]
+        assert lacking == LACKING.get(release.codename, []), release.codename
 
 
 def test_releases_before_2024_2_have_no_sqlalchemy_2() -> None:
