@@ -125,13 +125,14 @@ def last_words(units: Iterable[str], *, only_failed: bool = False) -> str:
     """Return shell lines that print how units stand, and the end of their journals and log files.
 
     ``only_failed`` leaves out those that are active; an active one can serve nothing all the same. A log to
-    which nothing was written since its unit was last started says nothing of why that failed.
+    which nothing was written since its unit was last started says nothing of why that failed. Six lines of a
+    journal have all that systemd says of one start that failed, while it tries the next one already.
     """
     leave_out = '    systemctl --quiet is-active "$unit" && continue\n' if only_failed else ""
     return (
         f"for unit in {words(units)}; do\n{leave_out}"
         f'    echo "$unit is $(systemctl is-active "$unit" || true)"\n'
-        f'    journalctl --no-pager --quiet --output=cat --lines=4 --unit="$unit" || true\n'
+        f'    journalctl --no-pager --quiet --output=cat --lines=6 --unit="$unit" || true\n'
         f'    began=$(systemctl show --property=InactiveExitTimestamp --value "$unit" || true)\n'
         f'    began=$(date -d "${{began:-@0}}" +%s 2> /dev/null || echo 0)\n'
         f'    for log in /var/log/*/"$unit".log; do\n'
