@@ -145,6 +145,24 @@ class LabCloud:
             found[address] = match[1]
         return found
 
+    def expect_not_rebooted(self, boots: dict[str, str]) -> set[str]:
+        """See that every instance runs as it was booted, after migrations; return the addresses of others.
+
+        These can only be of instances whose own kernel has panicked: the emulator may lose what is written
+        while a guest crosses (docs/reference/lab.md). One that somebody reboots has no such word on its
+        console.
+        """
+        now = self.boot_ids()
+        assert now.keys() == boots.keys()
+        listed = json.loads(self.openstack("server", "list", "--all-projects", "-f", "json"))
+        panicked = {address for address, boot in now.items() if boots[address] != boot}
+        for address in panicked:
+            (server,) = (one["ID"] for one in listed if address in str(one["Networks"]))
+            console = self.openstack("console", "log", "show", server)
+            assert "Kernel panic" in console, f"{address} was rebooted:\n{console}"
+            sys.stderr.write(f"{address}: the emulator has lost a page of its memory\n{console}\n")
+        return panicked
+
 
 def _served(address: str) -> str:
     """Return what an instance serves; for a minute one may be out of reach, as after a migration.
