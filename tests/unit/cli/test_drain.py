@@ -14,7 +14,8 @@ from skipstone.drain.gear import DrainRefused, DrainStopped
 from skipstone.drain.places import open_places
 from skipstone.errors import RunLocked
 from tests.unit.drain.conftest import QUICK
-from tests.unit.drain.fake_cloud import DrainCloud, FakeHosts
+from tests.unit.drain.fake_cloud import DrainCloud
+from tests.unit.drain.fake_hosts import FakeHosts
 from tests.unit.impact.fake_cloud import clouds_file, served
 
 

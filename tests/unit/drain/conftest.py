@@ -17,7 +17,8 @@ from skipstone.drain.record import open_record
 from skipstone.drain.returning import bring_back
 from skipstone.drain.targets import Rules
 from skipstone.drain.wire import open_wire
-from tests.unit.drain.fake_cloud import DrainCloud, FakeHosts
+from tests.unit.drain.fake_cloud import DrainCloud
+from tests.unit.drain.fake_hosts import FakeHosts
 from tests.unit.impact.fake_cloud import clouds_file, served
 
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 A migration goes one step each time its instance's migrations are listed, so that no test waits for a clock.
 """
 
-import re
 import uuid
 import zlib
 from collections.abc import Iterable
@@ -12,12 +11,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from skipstone.cloud.command import Command, Outcome, Result
-from skipstone.errors import HostUnreachable
 from tests.unit.drain.courses import GIB, Course, Host, Moving
 from tests.unit.impact.fake_cloud import FakeCloud
-
-_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 
 
 class DrainCloud(FakeCloud):
@@ -473,37 +468,3 @@ class DrainCloud(FakeCloud):
 
 
 _RUNNING = {"accepted", "queued", "preparing", "running", "migrating", "post-migrating"}
-
-
-class FakeHosts:
-    """The hosts' libvirt; ``silent`` ones cannot be reached, ``broken`` ones answer with an error."""
-
-    def __init__(self, cloud: DrainCloud) -> None:
-        self._cloud = cloud
-        self.silent: set[str] = set()
-        self.broken: set[str] = set()
-
-    async def run(self, command: Command, *, deadline: float) -> Outcome:
-        del deadline
-        if command.host in self.silent:
-            raise HostUnreachable("no session", where=command.host, evidence="connection refused")
-        assert "virsh" in command.script
-        if command.host in self.broken:
-            return Outcome(Result.EXITED, 1, "", "failed to connect to the hypervisor", 0.0)
-        if "skipstone-guests" not in command.script:
-            return self._directory(command)
-        lines = []
-        for id_, state in self._cloud.hosts[command.host].guests.items():
-            lines += [f"present {id_}"] + ([f"{state} {id_}"] if state != "shut" else [])
-        return Outcome(Result.EXITED, 0, "\n".join([*lines, "skipstone-guests", ""]), "", 0.0)
-
-    def _directory(self, command: Command) -> Outcome:
-        """Answer where a guest's directory is, or whether one is left; put that aside."""
-        (uuid,) = set(re.findall(_UUID, command.script))
-        host = self._cloud.hosts[command.host]
-        if "dumpxml" in command.script:
-            return Outcome(Result.EXITED, 0, f"/instances/{uuid}\n" if uuid in host.guests else "", "", 0.0)
-        left = uuid in host.directories
-        if left and "mv" in command.script:
-            host.directories.remove(uuid)
-        return Outcome(Result.EXITED, 0, "left\n" if left else "", "", 0.0)
