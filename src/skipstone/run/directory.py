@@ -107,8 +107,7 @@ class RunDirectory:
 
     def standing(self) -> RunView | None:
         """Return where the run stands, or None where it has not begun; raise InputError as ``view`` does."""
-        view = self.view() if self.journal.exists() else None
-        return view if view and view.state is not RunState.NEW else None
+        return self.view() if self.begun else None
 
     def view(self) -> RunView:
         """Where the run stands; raise InputError where its journal cannot be read."""
