@@ -32,17 +32,17 @@ def machine() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def lab(machine: None) -> LabCloud:
+def lab(machine: None, tmp_path_factory: pytest.TempPathFactory) -> LabCloud:
     """A Zed cloud; ``lab up`` is harmless where it is up."""
     del machine
     lab_verb("up", "--release", "zed")
-    return LabCloud(DIRECTORY)
+    return LabCloud(DIRECTORY, tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="module")
-def fresh_lab(machine: None) -> LabCloud:
+def fresh_lab(machine: None, tmp_path_factory: pytest.TempPathFactory) -> LabCloud:
     """A Zed cloud as the lab has built it."""
     del machine
     lab_verb("down")
     lab_verb("up", "--release", "zed")
-    return LabCloud(DIRECTORY)
+    return LabCloud(DIRECTORY, tmp_path_factory.mktemp("state"))

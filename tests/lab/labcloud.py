@@ -15,9 +15,10 @@ BIN = Path(sys.executable).parent
 
 
 class LabCloud:
-    """A running lab cloud."""
+    """A running lab cloud; Skipstone keeps its runs of it in ``state_dir``, apart from any other's."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, state_dir: Path) -> None:
+        self.state_dir = state_dir
         self.inventory = directory / "inventory.yaml"
         self._ssh_config = directory / "ssh_config"
         self._environment = {
@@ -25,6 +26,7 @@ class LabCloud:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml"),
             "OS_CLOUD": "lab",
+            "SKIPSTONE_STATE_DIR": str(state_dir),
         }
 
     def skipstone(
@@ -57,11 +59,6 @@ class LabCloud:
                 yield process
             finally:
                 process.kill()
-
-    @property
-    def state_dir(self) -> Path:
-        """Where Skipstone keeps its runs."""
-        return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "skipstone"
 
     def step_state(self, step: str) -> str:
         """Return how a step of the latest run stands."""

@@ -14,11 +14,11 @@ __all__ = ["machine", "wide"]
 
 
 @pytest.fixture(scope="session")
-def wide(machine: None) -> LabCloud:
+def wide(machine: None, tmp_path_factory: pytest.TempPathFactory) -> LabCloud:
     """A Zed cloud of topology ``wide`` as the lab has built it."""
     del machine
     renew()
-    return LabCloud(DIRECTORY)
+    return LabCloud(DIRECTORY, tmp_path_factory.mktemp("state"))
 
 
 def renew() -> None:

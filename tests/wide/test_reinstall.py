@@ -5,7 +5,6 @@ the tests that follow.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +99,11 @@ def with_hook(home: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def place(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabCloud, Path, Path]]:
-    """Give a Zed cloud, an inventory with the hook and a directory; runs are kept apart from other tests'."""
+    """Give a Zed cloud, an inventory with the hook and a directory."""
     del machine
     home = tmp_path_factory.mktemp("reinstall")
     renew()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "SKIPSTONE_STATE_DIR", str(home / "state"))
-        yield LabCloud(DIRECTORY), with_hook(home), home
+    yield LabCloud(DIRECTORY, home / "state"), with_hook(home), home
     renew()
 
 

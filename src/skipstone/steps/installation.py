@@ -3,7 +3,7 @@
 from typing import Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.packages import CONFIGURE, KEEP, QUIET, FromSuite
+from skipstone.steps.packages import KEEP, QUIET, FromSuite
 from skipstone.steps.shell import block, words
 from skipstone.steps.step import Reversibility
 
@@ -31,7 +31,7 @@ class InstallPackages(FromSuite):
 {QUIET}
 {block(self.blocked)}
 {self.get_lists()}
-{CONFIGURE}
+{self.make_whole()}
 found=
 for name in {words(self.also)}; do
     if apt-cache {self.lists()} show --no-all-versions "$name" 2> /dev/null | grep -q '^Package:'; then
@@ -40,7 +40,6 @@ for name in {words(self.also)}; do
         echo "{self.new_suite} has no package $name any more: it is left out"
     fi
 done
-{self.apt()} {KEEP} --fix-broken install
 {self.apt()} {KEEP} install {words(self.add)} $found
 test -z "$(dpkg --audit)"
 {self.place_sources()}

@@ -32,8 +32,7 @@ KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o
 _LOCK_PATIENCE = 120
 """Seconds to wait for another holder of dpkg's lock."""
 
-# dpkg gives up at once where apt waits. What it cannot configure is left to `apt-get --fix-broken`, which
-# unpacks anew what a reboot has cut off while it was unpacked (reinst-required)
+# dpkg gives up at once where apt waits. What it cannot configure is left to apt (``FromSuite.make_whole``)
 CONFIGURE = f"""\
 limit=$(($(date +%s) + {_LOCK_PATIENCE}))
 until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
@@ -43,6 +42,13 @@ until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
     sleep 5
 done
 echo "$said\""""
+
+# What a reboot has cut off while it was unpacked. `--fix-broken` alone unpacks anew what has a newer version;
+# of the others apt first configures what depends on them, which fails (apt 2.6 and 3.0)
+BROKEN = """\
+broken=$(dpkg-query -W -f '${db:Status-Eflag} ${binary:Package}\\n' | sed -n 's/^reinstreq //p')"""
+REINSTALL = "${broken:+--reinstall}"
+"""An option of apt-get: those that are ``BROKEN`` are unpacked anew, and stay automatically installed."""
 
 # dpkg's own words on a full disk stand hundreds of lines before apt's last
 _FULL = """\
@@ -85,6 +91,13 @@ class FromSuite(Step):
         """Return ``apt-get`` with lists and packages of its own, patient with another holder of the lock."""
         patience = f"-o Acquire::Retries=3 -o DPkg::Lock::Timeout={_LOCK_PATIENCE}"
         return f"apt-get -q -y {self.lists()} -o Dir::Cache::Archives={self.directory}/{_ARCHIVES} {patience}"
+
+    def make_whole(self) -> str:
+        """Return shell lines that finish what an earlier attempt was kept from finishing."""
+        return f"""\
+{CONFIGURE}
+{BROKEN}
+{self.apt()} {KEEP} --fix-broken {REINSTALL} install $broken"""
 
     def lists(self) -> str:
         """Return the options with which apt's programs read the target's own lists."""
@@ -254,8 +267,7 @@ test -e {self.directory}/downloaded
 {self.make_room()}
 {self._written_down()}{self._explained()}
 {_LATER}
-{CONFIGURE}
-{self.apt()} {KEEP} --fix-broken install
+{self.make_whole()}
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"
@@ -275,7 +287,8 @@ if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
 {self.make_room()}
 {self._explained()}
 {CONFIGURE}
-{versions.bring_back(self.directory, f"{self.apt()} {KEEP}")}
+{BROKEN}
+{versions.bring_back(self.directory, f"{self.apt()} {KEEP} {REINSTALL}")}
 """)
 
     def intact(self) -> Command | None:
