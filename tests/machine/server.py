@@ -111,5 +111,6 @@ def _write_access(disk: Disk, server: Server) -> None:
         f"Host {NAME}\n  HostName 127.0.0.1\n  Port {server.port}\n  User root\n"
         f"  IdentityFile {disk.key}\n  IdentitiesOnly yes\n  IdentityAgent none\n"
         f"  UserKnownHostsFile {known_hosts}\n  StrictHostKeyChecking yes\n"
-        "  BatchMode yes\n  ConnectTimeout 20\n  ServerAliveInterval 10\n"
+        # with a translated processor, on a busy machine, it was silent for more than half a minute
+        "  BatchMode yes\n  ConnectTimeout 20\n  ServerAliveInterval 10\n  ServerAliveCountMax 30\n"
     )
