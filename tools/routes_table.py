@@ -16,8 +16,8 @@ HEAD = """\
 # Routes, rehearsed
 
 Written from what `make routes`, or `pytest tests/toolchain/test_routes.py --routes PAIRS`, has recorded
-([routes.jsonl](routes.jsonl)); do not edit. `make test` carries Stein to Victoria, `make
-test-long` Victoria to 2026.2.
+([routes.jsonl](routes.jsonl)); do not edit. `make test` carries Stein to Victoria, and
+Victoria to 2026.2.
 
 Databases with content, made by each release's own commands and filled by its own code
 (`tests/toolchain/content/`), on a private {server}; carried by `skipstone rehearse` with the code of every
