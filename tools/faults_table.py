@@ -27,8 +27,8 @@ LAB = """
 A real Zed cloud on its way to 2025.1, with three instances that answer ping and serve their boot-id. *As it
 was, every row*: packages, configuration, units and schema heads as discovered before, everything seen from
 outside the same, no instance rebooted, and a dump of every database equal, byte for byte, to the one that was
-made when its services had stopped. Seconds are those of the test, with what it looks at; of a rollback, until
-every API and agent answered.
+made when its services had stopped. Seconds are those of the test, with what it looks at; of a rollback,
+with what it looks at after the APIs answer, and what it undoes then.
 
 | fault, or moment | what was done | end | seconds |
 |---|---|---|---|

@@ -5,11 +5,14 @@ outside, the boot-ids of its instances, and every row of every database, as dump
 """
 
 import json
+import re
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -20,6 +23,7 @@ from tests.lab.labcloud import LabCloud
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
+ANSWERS = re.compile(r"again\.services\.\w+\.answers")
 RESTORED = "after-verified@undo.stop.snapshot.ctl1:kill"
 
 
@@ -34,6 +38,11 @@ class Before:
     def apply(self, *options: str) -> None:
         """Apply the plan, or go on with it."""
         self.lab.skipstone("apply", self.home / "plan.yaml", "-i", self.lab.inventory, "--yes", *options)
+
+    def status(self, *run: str) -> dict[str, Any]:
+        """Return where a run stands, or the latest one."""
+        found: dict[str, Any] = json.loads(self.lab.skipstone("status", *run, "--json").stdout)
+        return found
 
     def expect_same(self) -> None:
         """See that the cloud is again what it was."""
@@ -62,8 +71,26 @@ def before(fresh_lab: LabCloud, tmp_path_factory: pytest.TempPathFactory) -> Bef
     return Before(fresh_lab, home, fresh_lab.boot_ids())
 
 
-def roll_back(before: Before) -> float:
-    """Roll back, killed once on the way, and compare; return the seconds until the APIs answered again."""
+class Rolled(NamedTuple):
+    """Seconds of a rollback: until every API answered again, and until all was undone and looked at."""
+
+    answered: float
+    seconds: float
+
+    @property
+    def told(self) -> str:
+        return f"rollback, killed once; the APIs answered after {self.answered:.0f} s"
+
+
+def answered(run: dict[str, Any]) -> float:
+    """Return after how many seconds of a rollback, as ``status --json`` tells it, every API answered."""
+    steps = (step for stage in run["stages"] for step in stage["steps"])
+    ends = [step["ended"] for step in steps if ANSWERS.fullmatch(step["id"])]
+    return (max(map(datetime.fromisoformat, ends)) - datetime.fromisoformat(run["began"])).total_seconds()
+
+
+def roll_back(before: Before) -> Rolled:
+    """Roll back, killed once on the way, and compare."""
     began = time.monotonic()
     before.lab.skipstone("rollback", "--yes", codes={-signal.SIGKILL}, fault=RESTORED)
     compared = time.monotonic()
@@ -71,8 +98,10 @@ def roll_back(before: Before) -> float:
     compared = time.monotonic() - compared
     before.lab.skipstone("rollback", "--yes")
     seconds = time.monotonic() - began - compared
+    run = before.status()
+    run = before.status(run["undoing_by"]) if run["undoing_by"] else run
     before.expect_same()
-    return seconds
+    return Rolled(answered(run) - compared, seconds)
 
 
 @pytest.mark.parametrize("stage", ["packages", "databases", "services", "verify"])
@@ -80,8 +109,8 @@ def test_from_the_end_of_a_stage_of_the_control_plane(
     before: Before, stage: str, note: Callable[..., None]
 ) -> None:
     before.apply("--until", stage)
-    seconds = roll_back(before)
-    note(f"end of stage {stage}", "rollback, killed once", "as it was, every row", seconds)
+    rolled = roll_back(before)
+    note(f"end of stage {stage}", rolled.told, "as it was, every row", rolled.seconds)
 
 
 def test_a_compute_goes_back_alone_and_the_run_goes_on(before: Before, note: Callable[..., None]) -> None:
@@ -103,8 +132,8 @@ def test_from_the_end_of_the_whole_upgrade(before: Before, note: Callable[..., N
     before.lab.openstack("network", "create", "made-since")
     said = before.lab.skipstone("rollback", "--dry-run").stderr
     assert "network made-since" in said
-    seconds = roll_back(before)
-    note("end of the whole upgrade", "rollback, killed once", "as it was, every row", seconds)
+    rolled = roll_back(before)
+    note("end of the whole upgrade", rolled.told, "as it was, every row", rolled.seconds)
 
 
 def test_the_cloud_upgrades_again_and_its_checkpoints_can_be_dropped(
