@@ -43,7 +43,8 @@ REFUSED = 73
 _MARK = "skipstone-job"
 
 # timeout(1) holds the lock too, so that a job whose runner alone is killed is not taken for over; the script
-# does not, for a daemon that it starts would hold it for ever
+# does not, for a daemon that it starts would hold it for ever. Power may be lost at any moment: the claim is
+# on the disk before anything that the script does, and all of that before it counts as over
 JOB = """\
 #!/bin/sh
 # Runs the script beside it, once. Whoever starts this, and how often: the claim decides.
@@ -52,6 +53,7 @@ directory=$(pwd)
 exec 9>lock
 flock 9
 mkdir claim 2>/dev/null || exit 0
+sync script . 2>/dev/null
 began=$(date +%s)
 (
     umask 022
@@ -59,10 +61,13 @@ began=$(date +%s)
     exec timeout -k 10 {deadline} /bin/sh -c 'exec /bin/sh "$0/script" 9>&-' "$directory"
 ) </dev/null >output 2>&1
 code=$?
-sync output 2>/dev/null
+{settle} 2>/dev/null
 mv code "exit.$code.$(($(date +%s) - began))"
 sync . 2>/dev/null
 """
+
+_SETTLE = "sync -f output / /etc /usr /var /boot"
+"""Brings what a step may have changed on the disk; instances' disks may have file systems of their own."""
 
 SUBMIT = """\
 umask 077
@@ -147,6 +152,7 @@ class Job:
 
     ``deadline`` is enforced by the host: it kills the job after so many seconds. ``own_unit`` False
     keeps the environment of whoever submits (the operator's credentials), so systemd does not start it.
+    What it changes is on the host's disk before it is over where it shall be ``lasting``.
     """
 
     run: str
@@ -155,6 +161,7 @@ class Job:
     deadline: int
     jobs: PurePosixPath = JOBS
     own_unit: bool = True
+    lasting: bool = False
 
     @property
     def directory(self) -> PurePosixPath:
@@ -179,11 +186,12 @@ class Job:
             limit=self.deadline + 60,
             dir=directory,
         )
+        settle = _SETTLE if self.lasting else "sync output"
         submit = SUBMIT.format(
             dir=directory,
             eof="END-OF-SKIPSTONE-JOB",
             script=_encoded(script),
-            job=_encoded(JOB.format(deadline=self.deadline)),
+            job=_encoded(JOB.format(deadline=self.deadline, settle=settle)),
             start=start if self.own_unit else "false",
         )
         return submit + self.watch(offset=0, wait=wait)

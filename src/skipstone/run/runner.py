@@ -214,6 +214,7 @@ class Runner:
             deadline=step.deadline,
             jobs=self._directory.jobs if here else self._host_jobs,
             own_unit=not here,
+            lasting=not here and not step.looks,
         )
 
 

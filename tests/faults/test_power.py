@@ -1,0 +1,50 @@
+"""A host loses its power: what counts as done is on its disk then, and what was begun is done again."""
+
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from skipstone.run.job import Job, JobState, parse_news
+from skipstone.steps.shell import block
+from tests.faults.power import Disk, disk
+
+BLOCKED = "etc/systemd/system/nova-api.service.d/90-skipstone-blocked.conf"
+
+
+def sh(script: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["sh", "-s"], input=script, text=True, capture_output=True, check=False, timeout=60)
+
+
+def job_on(disk: Disk) -> Job:
+    jobs = PurePosixPath(disk.place) / "jobs"
+    return Job("run", "step", 1, deadline=30, jobs=jobs, own_unit=False, lasting=True)
+
+
+def test_what_a_job_has_done_is_on_the_disk_before_it_counts_as_over(tmp_path: Path) -> None:
+    with disk(tmp_path) as host:
+        job, script = job_on(host), block(("nova-api",)).replace("/etc", f"{host.place}/etc")
+        script = script.replace("systemctl daemon-reload", "true")
+        assert parse_news(sh(job.submission(script, wait=30)).stdout).state is JobState.EXITED
+        host.lose_power()
+        assert parse_news(sh(job.watch(offset=0, wait=1)).stdout).state is JobState.EXITED
+        assert (host.place / BLOCKED).read_text().startswith("[Unit]\nConditionPathExists=")
+
+
+@pytest.mark.parametrize("kind", ["ext4", "btrfs"])
+def test_a_job_that_has_left_something_on_the_disk_is_not_begun_again(tmp_path: Path, kind: str) -> None:
+    """As a database's server does, the script waits for the disk itself: for its own file alone on btrfs."""
+    with disk(tmp_path, kind) as host:
+        job, written = job_on(host), host.place / "written"
+        script = f"echo x >> {written}; sync {written}; touch {tmp_path}/begun; sleep 20"
+        submitted = subprocess.Popen(
+            ["sh", "-c", job.submission(script, wait=60)], stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        while not (tmp_path / "begun").exists():
+            assert submitted.poll() is None
+        subprocess.run(["fuser", "--kill", "--mount", host.place], check=True, capture_output=True)
+        submitted.wait()
+        host.lose_power()
+        assert written.read_text() == "x\n"
+        assert parse_news(sh(job.submission(script, wait=1)).stdout).state is JobState.LOST
+        assert written.read_text() == "x\n"
