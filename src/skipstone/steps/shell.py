@@ -22,6 +22,7 @@ RELOAD_UNITS = "if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi"
 """A shell line after which systemd goes by its files as they are now."""
 
 _DROP_IN = '/etc/systemd/system/"$unit".service.d/90-skipstone-blocked.conf'
+_CONDITION = "ConditionPathExists=/var/lib/skipstone/never"
 
 
 def words(values: Iterable[str]) -> str:
@@ -84,14 +85,17 @@ def block(units: Iterable[str]) -> str:
     return (
         f"for unit in {words(units)}; do\n"
         f'    mkdir -p /etc/systemd/system/"$unit".service.d\n'
-        f"    printf '[Unit]\\nConditionPathExists=/var/lib/skipstone/never\\n' > {_DROP_IN}\n"
+        f"    printf '[Unit]\\n{_CONDITION}\\n' > {_DROP_IN}\n"
         f"done\nsystemctl daemon-reload"
     )
 
 
 def blocked(units: Iterable[str]) -> str:
-    """Return shell lines that fail unless all of these units are blocked."""
-    return f"for unit in {words(units)}; do test -e {_DROP_IN}; done"
+    """Return shell lines that fail unless all of these units are blocked.
+
+    The drop-in of an attempt that was cut off by a loss of power may be there and empty.
+    """
+    return f"for unit in {words(units)}; do grep -qs '^{_CONDITION}$' {_DROP_IN}; done"
 
 
 def forgive(units: Iterable[str]) -> str:
