@@ -6,8 +6,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from skipstone.run.job import Job, JobState, parse_news
+from skipstone.steps.scripts.places import KEPT, Places
 from skipstone.steps.shell import block
 from tests.faults.power import Disk, disk
+from tests.unit.steps.test_places import read, write
 
 BLOCKED = "etc/systemd/system/nova-api.service.d/90-skipstone-blocked.conf"
 
@@ -48,3 +50,17 @@ def test_a_job_that_has_left_something_on_the_disk_is_not_begun_again(tmp_path: 
         assert written.read_text() == "x\n"
         assert parse_news(sh(job.submission(script, wait=1)).stdout).state is JobState.LOST
         assert written.read_text() == "x\n"
+
+
+def test_a_system_that_has_changed_places_with_its_copy_is_whole(tmp_path: Path) -> None:
+    with disk(tmp_path) as host:
+        places, root = Places(host.place, ["usr", "etc"]), host.place
+        write(root, {"usr/bin/true": "old", "etc/passwd": "old", "etc/living": "old"})
+        places.keep("p")
+        write(root, {"usr/bin/true": "new", "etc/passwd": "new", "etc/living": "new"})
+        subprocess.run(["sync", "-f", root], check=True)
+        places.stage(str(root / KEPT / "p"))
+        Places(root, ["etc/living"]).follow("")
+        places.exchange("")
+        host.lose_power()
+        assert read(root) == {"usr/bin/true": "old", "etc/passwd": "old", "etc/living": "new"}

@@ -55,6 +55,7 @@ class Places:
         for path in self.paths:
             if os.path.lexists(f"{tree}/{path}"):
                 copy(Path(tree, path).resolve(), self.beside(path, STAGE))
+        self.settle()
 
     def follow(self, _: str) -> None:
         """Put what is there now into the place of what was kept."""
@@ -62,6 +63,7 @@ class Places:
             if os.path.lexists(self.root / path):
                 remove(self.beside(path, STAGE))
                 copy(self.root / path, self.beside(path, STAGE))
+        self.settle()
 
     def exchange(self, _: str) -> None:
         """Let every path change places with its copy; a path without one moves there."""
@@ -74,6 +76,16 @@ class Places:
                     change_places(new / name, now / name)
             else:
                 change_places(new, now)
+        self.settle()
+
+    def settle(self) -> None:
+        """Bring the paths' file systems to the disk.
+
+        Where power is lost a name may have come there half a minute before what is in the file: a system
+        that had changed places would not boot.
+        """
+        mounts = {str(self.place(path, STAGE).parent.parent) for path in self.paths}
+        subprocess.run(["sync", "-f", *sorted(mounts)], check=True)
 
     def drop(self, name: str) -> None:
         """Remove all copies of a name."""
