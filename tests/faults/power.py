@@ -41,7 +41,12 @@ class Disk:
         if self._kind == "ext4":
             time.sleep(2.5)
         subprocess.run(["cp", "--sparse=always", *self._images], check=True)
-        subprocess.run(["umount", self.place], check=True)
+        for pause in (0.2, 1, 3, 0):  # who was killed may not have gone yet
+            if subprocess.run(["umount", self.place], check=False, capture_output=True).returncode == 0:
+                break
+            time.sleep(pause)
+        else:
+            raise AssertionError("something still uses the disk")
         shutil.move(self._images[1], self._images[0])
         self._mount()
 

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from skipstone.run.job import Job, JobState, parse_news
+from skipstone.steps import versions
 from skipstone.steps.scripts.places import KEPT, Places
 from skipstone.steps.shell import block
 from tests.faults.power import Disk, disk
@@ -64,3 +65,32 @@ def test_a_system_that_has_changed_places_with_its_copy_is_whole(tmp_path: Path)
         places.exchange("")
         host.lose_power()
         assert read(root) == {"usr/bin/true": "old", "etc/passwd": "old", "etc/living": "new"}
+
+
+def test_no_file_below_etc_is_empty_while_it_comes_back(tmp_path: Path) -> None:
+    with disk(tmp_path) as host:
+        etc, before = host.place / "etc", tmp_path / "before"
+        before.mkdir()
+        write(etc, {"passwd": "old", "new.d/link": "was a link to a file", "gone": "comes again"})
+        (etc / "link").symlink_to("passwd")
+        (etc / "passwd").chmod(0o640)
+        subprocess.run(["tar", "-C", host.place, "-czf", before / "etc.tar.gz", "etc"], check=True)
+        write(etc, {"passwd": "new", "came": "new"})
+        (etc / "gone").unlink()
+        (etc / "link").unlink()
+        (etc / "new.d/link").unlink()
+        (etc / "new.d").rmdir()
+        (etc / "new.d").symlink_to(".")
+        subprocess.run(["sync", "-f", etc], check=True)
+        lines = f"set -eu\nmount --bind {etc} /etc\n{versions.bring_etc(str(before))}"
+        done = subprocess.run(["unshare", "--mount", "sh", "-s"], input=lines, text=True, check=False)
+        assert done.returncode == 0
+        host.lose_power()
+        assert read(etc) == {
+            "passwd": "old", "link": "old", "gone": "comes again", "came": "new",
+            "new.d/link": "was a link to a file",
+        }  # fmt: skip
+        assert (etc / "passwd").stat().st_mode & 0o777 == 0o640
+        assert (etc / "link").is_symlink()
+        assert not (etc / "new.d").is_symlink()
+        assert {path.name for path in etc.iterdir()} == {"passwd", "link", "gone", "came", "new.d"}

@@ -83,6 +83,24 @@ def intact(directory: str) -> str:
     return f"{{ {check}; }} || {{ echo {lost} >&2; exit 1; }}"
 
 
+def bring_etc(before: str) -> str:
+    """Return lines that put ``/etc`` back, each file in one move that comes to the disk after what is in it.
+
+    tar alone removes a file and writes it anew: a host that loses its power then has an empty passwd.
+    """
+    return f"""\
+etc=/etc/.skipstone-etc
+rm -rf "$etc"
+install -d -m 700 "$etc"
+tar --extract --gzip --file {before}/etc.tar.gz {_APART} --directory "$etc"
+sync -f "$etc"
+(cd "$etc/etc" && find . -type d) | while read -r path; do
+    if [ -L "/etc/$path" ]; then rm "/etc/$path"; fi
+done
+cp -a --link --force "$etc/etc/." /etc
+rm -rf "$etc\""""
+
+
 def bring_back(directory: str, apt: str) -> str:
     """Return lines that install what was installed, remove what came new, and put marks and ``/etc`` back.
 
@@ -104,7 +122,7 @@ if [ $# -gt 0 ]; then
 fi
 left=$({_LIST} | cut -f 1 | grep -vxFf {directory}/known || true)
 if [ -n "$left" ]; then dpkg --purge $left; fi
-tar --extract --gzip --file "$before/etc.tar.gz" {_APART} --directory /
+{bring_etc('"$before"')}
 again() {{
     apt-mark "show$1" | LC_ALL=C sort > {directory}/marked
     LC_ALL=C comm -23 "$before/$2" {directory}/marked | xargs -r apt-mark -qq "$1"
