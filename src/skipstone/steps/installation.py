@@ -42,8 +42,7 @@ for name in {words(self.also)}; do
 done
 {self.apt()} {KEEP} install {words(self.add)} $found
 test -z "$(dpkg --audit)"
-{self.place_sources()}
-touch {self.directory}/installed
+{self.conclude()}
 """)
 
     def verify(self) -> Command:

@@ -145,13 +145,18 @@ if cat sources.list parts/* 2>/dev/null | grep -E {quote(_NAMES_OLD.format(old=s
 fi
 {self.apt()} -o APT::Update::Error-Mode=any update"""
 
-    def place_sources(self) -> str:
-        """Return shell lines that put the rewritten sources in the place of the host's own."""
+    def conclude(self) -> str:
+        """Return shell lines that put the rewritten sources in the place of the host's own, and note the end.
+
+        What the note vouches for is on the disk before it is.
+        """
         return f"""\
 if [ -e /etc/apt/sources.list ]; then cp {self.directory}/sources.list /etc/apt/sources.list; fi
 for file in {self.directory}/parts/*; do
     if [ -e "$file" ]; then cp "$file" /etc/apt/sources.list.d/; fi
-done"""
+done
+sync -f / /etc /usr
+touch {self.directory}/installed"""
 
     def simulated(self) -> str:
         """Return the command line that tells what the upgrade would do."""
@@ -255,6 +260,7 @@ class UpgradePackages(FromSuite):
         return self.on_host(f"""
 test -e {self.directory}/installed
 test ! -e {_UNCOMPILED}
+test ! -e {_POLICY}
 test -z "$(dpkg --audit)"
 ! {self.simulated()} | grep -q '^Inst'
 """)
@@ -266,14 +272,14 @@ test -z "$(dpkg --audit)"
 test -e {self.directory}/downloaded
 {self.make_room()}
 {self._written_down()}{self._explained()}
+{self._deny()}
 {_LATER}
 {self.make_whole()}
 {self.apt()} {KEEP} upgrade --without-new-pkgs
 {self.apt()} {KEEP} dist-upgrade {words(self.add)}
 test -z "$(dpkg --audit)"
 {_COMPILE}
-{self.place_sources()}
-touch {self.directory}/installed
+{self.conclude()}
 find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the package ships: /'
 """)
 
@@ -283,9 +289,10 @@ find /etc -name '*.dpkg-dist' -o -name '*.ucf-dist' | sed 's/^/kept our own, the
             return None
         return self.on_host(f"""
 {QUIET}
+{self._explained()}
 if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
 {self.make_room()}
-{self._explained()}
+{self._deny()}
 {CONFIGURE}
 {BROKEN}
 {versions.bring_back(self.directory, f"{self.apt()} {KEEP} {REINSTALL}")}
@@ -299,7 +306,7 @@ if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
         return versions.write_down(self.directory, self.simulated()) + "\n" if self.kept else ""
 
     def _explained(self) -> str:
-        """Return shell lines that place the policy, and at the end take it away and say what is not whole."""
+        """Return shell lines that at the end take the policy away, and say what is not whole."""
         return f"""\
 explain() {{
     code=$?
@@ -310,8 +317,7 @@ explain() {{
 {_FULL}
     fi
 }}
-trap explain EXIT
-{self._deny()}"""
+trap explain EXIT"""
 
     def _deny(self) -> str:
         """Return shell lines that place the policy; the unit's name stands somewhere in its arguments."""

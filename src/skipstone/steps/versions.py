@@ -28,7 +28,7 @@ def fetch(directory: str, simulate: str) -> str:
     A package that no archive has any more is made of its installed files, where dpkg-repack is there.
     """
     return f"""\
-rm -rf {directory}/{KEPT}
+rm -rf {directory}/{KEPT} {directory}/{KEPT}.part
 install -d -m 755 -o _apt {directory}/{KEPT}.part
 cd {directory}/{KEPT}.part
 {simulate} > simulated
@@ -73,6 +73,7 @@ if [ ! -e {directory}/{BEFORE} ]; then
     (umask 077; tar --create --gzip --file {directory}/{BEFORE}.part/etc.tar.gz {_APART} --directory / etc)
     sync
     mv {directory}/{BEFORE}.part {directory}/{BEFORE}
+    sync {directory}
 fi"""
 
 
@@ -104,10 +105,12 @@ rm -rf "$etc\""""
 def bring_back(directory: str, apt: str) -> str:
     """Return lines that install what was installed, remove what came new, and put marks and ``/etc`` back.
 
-    ``apt`` is apt-get with its options. Files that came new below ``/etc`` stay.
+    ``apt`` is apt-get with its options. Files that came new below ``/etc`` stay. What was written down goes
+    at the end, in one move: half of it would be brought back again, in vain.
     """
     return f"""\
 before={directory}/{BEFORE}
+rm -rf "$before.gone"
 rm -f {directory}/installed
 {_LIST} > {directory}/now
 cut -f 1 "$before/packages.tsv" > {directory}/known
@@ -137,4 +140,6 @@ diff "$before/packages.tsv" {directory}/now >&2 || {{
     echo "these packages are not what they were" >&2
     exit 1
 }}
-rm -rf "$before" {directory}/now {directory}/known {directory}/marked"""
+sync -f / /etc /usr /var
+mv "$before" "$before.gone"
+rm -rf "$before.gone" {directory}/now {directory}/known {directory}/marked"""

@@ -1,4 +1,4 @@
-"""Packages that a reboot has cut off while they were unpacked: the real dpkg and apt, in a root of ours."""
+"""Packages that a reboot has cut off at their work: the real dpkg and apt, in a root of ours."""
 
 import hashlib
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from skipstone.cloud.command import Command
+from skipstone.steps import versions
 from skipstone.steps.packages import FromSuite, UpgradePackages
 
 pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs a Debian")
@@ -52,17 +54,21 @@ class Root:
         }
 
     def run(self, script: str) -> str:
-        done = subprocess.run(
+        done = self.done(script)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def done(self, script: str) -> "subprocess.CompletedProcess[str]":
+        """Run a script, whose files below ``/usr`` are the root's."""
+        return subprocess.run(
             ["sh", "-eus"],
-            input=script,
+            input=script.replace(" /usr/", f" {self.place}/root/usr/"),
             env=self.environment,
             text=True,
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
 
     def make(self, name: str, version: str, more: str = "") -> Path:
         """Build a package with one file and return its .deb."""
@@ -153,3 +159,45 @@ def test_nothing_is_reinstalled_where_nothing_was_cut_off(root: Root) -> None:
     said = root.run(FromSuite.make_whole(root.step))
     assert root.installed() == ["dates 2 ii ", "zones 1 ii "]
     assert "Unpacking zones" not in said
+
+
+@pytest.fixture
+def policy(root: Root) -> Path:
+    """Leave what keeps packages from restarting their services, as an attempt does that is cut off."""
+    policy = root.place / "root/usr/sbin/policy-rc.d"
+    policy.parent.mkdir(parents=True)
+    policy.write_text("#!/bin/sh\n")
+    return policy
+
+
+def script_of(command: Command | None) -> str:
+    assert command
+    return command.script
+
+
+def test_it_is_not_done_before_services_may_be_restarted_again(root: Root, policy: Path) -> None:
+    root.run(f"{root.step.apt()} dist-upgrade")
+    (root.place / "work/installed").touch()
+    assert root.done(root.step.is_done().script).returncode != 0
+    policy.unlink()
+    assert root.done(root.step.is_done().script).returncode == 0
+
+
+def test_nor_is_its_way_back(root: Root, policy: Path) -> None:
+    shutil.rmtree(root.place / "work/before")
+    root.run(script_of(root.step.revert()))
+    assert not policy.exists()
+
+
+def test_what_was_written_down_goes_at_once(root: Root) -> None:
+    last = script_of(root.step.revert()).partition("\nsync -f / /etc /usr /var\n")[2]
+    root.done(f"before={root.place}/work/before\nrm() {{ exit 1; }}\n{last}")
+    assert not (root.place / "work/before").exists()
+
+
+def test_what_was_kept_is_of_one_attempt(root: Root) -> None:
+    part = root.place / "work/kept.part"
+    part.mkdir()
+    (part / "zones_0_all.deb").write_text("")
+    root.run(versions.fetch(str(root.place / "work"), "true").replace("-o _apt ", ""))
+    assert not list((root.place / "work/kept").glob("*.deb"))
