@@ -49,6 +49,19 @@ def run(*argv: str) -> None:
         raise SystemExit(f"{' '.join(argv[:6])} failed with {done.returncode}: {done.stdout.strip()[-600:]}")
 
 
+def write(path: Path, text: str, *, mode: int = 0o600, owner: str = "root") -> None:
+    """Write a file, whole or not at all, also where power is lost."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        shutil.chown(part, owner, owner)
+        part.chmod(mode)
+        os.fsync(file.fileno())
+    part.replace(path)
+    os.sync()
+
+
 def number(kind: str, name: str) -> str:
     """Return the number of a user or group by its name, or its name by its number; "" where there is none."""
     done = subprocess.run(["getent", kind, name], stdout=subprocess.PIPE, text=True, check=False)
@@ -75,8 +88,8 @@ class Identity:
             self.put_sources_aside()
             self.extract()
             trust()
-            done.write_text(BOOT_ID.read_text())
             os.sync()
+            write(done, BOOT_ID.read_text())
         say("boot" if done.read_text() == BOOT_ID.read_text() else "booted")
 
     def expect_new(self) -> None:
@@ -115,19 +128,24 @@ class Identity:
             say(f"{why}; it has {number(kind, name)} now")
 
     def put_sources_aside(self) -> None:
-        """Take the image's own package sources away: those of before come back."""
+        """Take the image's own package sources away: those of before come back, also in a further attempt."""
         aside = self.directory / "of-image"
         for place in (Path("/") / name for name in SOURCES):
             kept = aside / place.relative_to("/")
             if place.exists() and not kept.exists():
                 kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                shutil.move(str(place), str(kept))
+                part = kept.with_name(f"{kept.name}.part")
+                run("rm", "-rf", str(part))
+                run("cp", "-a", str(place), str(part))
+                part.replace(kept)
+            run("rm", "-rf", str(place))
         Path("/etc/apt/sources.list.d").mkdir(mode=0o755, exist_ok=True)
 
     def extract(self, *options: str) -> None:
-        """Put every file in its place, with owner (by name), mode and time."""
+        """Put every file in its place, with owner (by name), mode and time: keys of sshd's are among them."""
         run("tar", "--extract", "--gzip", f"--file={self.archive}", "--directory=/", "--same-permissions",
             "--same-owner", "--exclude=facts.json", *options)  # fmt: skip
+        os.sync()
 
     def settle(self, libvirt: str) -> None:
         """Bring back what packages were needed for, and see that what instances need is there."""
@@ -157,9 +175,7 @@ class Identity:
     def bring_compute_id(self) -> None:
         """Write the node's UUID, where the old release had no file of it: nova starts under no other."""
         if not COMPUTE_ID.exists():
-            COMPUTE_ID.write_text(f"{self.wanted['compute_id']}\n")
-            COMPUTE_ID.chmod(0o640)
-            shutil.chown(COMPUTE_ID, "nova", "nova")
+            write(COMPUTE_ID, f"{self.wanted['compute_id']}\n", mode=0o640, owner="nova")
         if COMPUTE_ID.read_text().strip() != self.wanted["compute_id"]:
             raise SystemExit(
                 f"{COMPUTE_ID} does not have {self.wanted['compute_id']}, which nova has of this host"
