@@ -43,24 +43,41 @@ if [ -n "$stateful" ]; then
     systemctl stop $stateful
 fi"""
 
-# the newer kernel has no modules any more, and would be the next to boot
-_BOOT_LOADER = """\
+# The newer kernel is what a host boots that loses its power before all of it is back: it keeps its modules,
+# without which there may be no network, until the boot loader does not name it any more
+_NEWER_KERNELS = """\
+newer=
 for image in /boot/vmlinuz-*; do
     version=${image#/boot/vmlinuz-}
-    if [ ! -e "$image" ] || [ -d "/usr/lib/modules/$version" ]; then continue; fi
+    if [ ! -e "$image" ] || [ -d "$tree/usr/lib/modules/$version" ]; then continue; fi
+    newer="$newer $version"
+    places follow / "" "usr/lib/modules/$version"
+done"""
+
+# It goes once the boot loader does not name it: update-grub looks at plain files alone
+_BOOT_LOADER = """\
+export newer DEBIAN_FRONTEND=noninteractive
+for image in /boot/initrd.img-*; do
+    version=${image#/boot/initrd.img-}
+    case " $newer " in *" $version "*) continue ;; esac
+    if [ -e "/boot/vmlinuz-$version" ]; then update-initramfs -u -k "$version"; fi
+done
+for package in grub-pc grub-efi-amd64 grub-efi-arm64; do
+    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ]; then
+        unshare --mount sh -euc '
+            for version in $newer; do mount --bind /dev/null "/boot/vmlinuz-$version"; done
+            exec dpkg-reconfigure "$0"' "$package"
+    fi
+done
+for version in $newer; do
     echo "kernel $version has gone with the newer system"
     update-initramfs -d -k "$version" || true
     rm -f "/boot/vmlinuz-$version" "/boot/initrd.img-$version"
     rm -f "/boot/System.map-$version" "/boot/config-$version"
+    rm -rf "/usr/lib/modules/$version"
 done
 for link in /vmlinuz /initrd.img; do
     if [ -L "$link" ] && [ ! -e "$link" ] && [ -e "$link.old" ]; then cp -Pf "$link.old" "$link"; fi
-done
-if ls /boot/initrd.img-* > /dev/null 2>&1; then update-initramfs -u -k all; fi
-for package in grub-pc grub-efi-amd64 grub-efi-arm64; do
-    if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ]; then
-        DEBIAN_FRONTEND=noninteractive dpkg-reconfigure "$package"
-    fi
 done"""
 
 
@@ -132,6 +149,7 @@ test -e {self.directory}/running
 {self._on_root()}
 {PLACES}
 places stage / "$tree" {words(SYSTEM)}
+{_NEWER_KERNELS}
 echo 'a copy of the system as it was stands ready'
 {_RUNNING} | grep -vxFf {self.directory}/running > {self.directory}/stop || true
 systemctl stop $(cat {self.directory}/stop) {words(STATEFUL)} epmd libvirtd 2> /dev/null || true
