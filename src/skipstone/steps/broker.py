@@ -24,7 +24,8 @@ class RenewBroker(Step):
     """Start the new RabbitMQ on an empty directory and give it the old users and permissions.
 
     RabbitMQ 3.10 to 4.0 does not start on the old data: it needs feature flags that 3.10 does not know.
-    The old directory is moved aside, not removed. ``directory`` holds the exported definitions.
+    The old directory is moved aside, not removed, under a name of this upgrade's: it says that it was moved.
+    ``directory`` holds the exported definitions.
     """
 
     kind: Literal["renew-broker"] = "renew-broker"
@@ -50,9 +51,8 @@ class RenewBroker(Step):
 {unblock(("rabbitmq-server",))}
 systemctl stop rabbitmq-server
 if [ -e {self.data} ] && [ ! -e {moved} ]; then
-    rm -rf {self.data}.before-upgrade
-    mv {self.data} {self.data}.before-upgrade
-    touch {moved}
+    rm -rf {self.data}.moved-by-*
+    mv {self.data} {moved}
 fi
 systemctl start rabbitmq-server
 {until(running, seconds=90, otherwise="rabbitmq-server did not start")}
@@ -64,6 +64,7 @@ rm -f {readable}
 if ! grep -q '"name": *"guest"' {self.directory}/kept.json; then
     rabbitmqctl --quiet delete_user guest < /dev/null 2> /dev/null || true
 fi
+sync -f {PurePosixPath(self.data).parent}
 touch {self._mark("renewed")}
 """)
 
