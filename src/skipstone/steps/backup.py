@@ -154,6 +154,7 @@ class ProveDumpRestores(_OfDump):
     def apply(self) -> Command:
         """Start a private server (no network, own directory), load, dump, compare, and remove it.
 
+        One that a reboot has cut off has left its files, as large as all databases.
         Its temporary files have a directory of their own as well: a server that starts removes every
         ``#sql*`` of its ``tmpdir``, and in /tmp those are the running server's (seen with MariaDB 10.11).
         """
@@ -165,6 +166,7 @@ umask 022
 cd {self.directory}
 rm -f restored
 sha256sum --quiet --check manifest
+rm -rf /var/tmp/skipstone-scratch.*
 scratch=$(mktemp --directory /var/tmp/skipstone-scratch.XXXXXX)
 mkdir "$scratch/tmp"
 chown mysql: "$scratch" "$scratch/tmp"
