@@ -3,7 +3,7 @@
 from typing import Literal
 
 from skipstone.cloud.command import Command
-from skipstone.steps.shell import place_file, quote
+from skipstone.steps.shell import place_file, quote, remove_file
 from skipstone.steps.step import Step
 
 
@@ -30,7 +30,7 @@ class PlaceFile(Step):
 
     def revert(self) -> Command:
         """Remove it."""
-        return self.on_host(f"rm -f {quote(self.path)}")
+        return self.on_host(remove_file(self.path))
 
 
 class RemoveFile(Step):
@@ -48,7 +48,7 @@ class RemoveFile(Step):
 
     def apply(self) -> Command:
         """Remove it."""
-        return self.on_host(f"rm -f {quote(self.path)}")
+        return self.on_host(remove_file(self.path))
 
     def revert(self) -> Command:
         """Write it again."""

@@ -13,6 +13,7 @@ __all__ = [
     "last_words",
     "place_file",
     "quote",
+    "remove_file",
     "unblock",
     "until",
     "words",
@@ -37,12 +38,21 @@ def as_user(user: str, command: str) -> str:
 
 def place_file(path: str, text: str, *, mode: str, owner: str) -> str:
     """Return shell lines that write a file whole or not at all (temporary name, then rename)."""
-    part = quote(f"{path}.skipstone-part")
+    part = _part(path)
     return (
         f"mkdir -p {quote(path.rpartition('/')[0])}\n"
         f"cat > {part} <<'END-OF-FILE'\n{text.rstrip()}\nEND-OF-FILE\n"
         f"chmod {mode} {part}\nchown {owner} {part}\nmv -f {part} {quote(path)}"
     )
+
+
+def remove_file(path: str) -> str:
+    """Return a shell line that removes a file, and what a ``place_file`` that was cut off has left of it."""
+    return f"rm -f {quote(path)} {_part(path)}"
+
+
+def _part(path: str) -> str:
+    return quote(f"{path}.skipstone-part")
 
 
 def calling(hook: str, what: str) -> str:

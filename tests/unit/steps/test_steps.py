@@ -89,8 +89,10 @@ def test_a_placed_file_holds_exactly_the_text_and_is_reverted(tmp_path: Path) ->
     assert run(step.is_done().script) == 0
     revert = step.revert()
     assert revert
+    (tmp_path / "new.d" / "x.conf.skipstone-part").write_text("of an attempt that was cut off")
     assert run(revert.script) == 0
     assert run(step.is_done().script) != 0
+    assert not list((tmp_path / "new.d").iterdir())
 
 
 def test_a_backup_that_is_gone_or_damaged_is_named(tmp_path: Path) -> None:

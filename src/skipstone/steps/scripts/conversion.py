@@ -270,7 +270,7 @@ def replace(path: Path, data: bytes, given: dict[str, Any]) -> None:
     It is root's only until it has all that is given.
     """
     real = Path(os.path.realpath(path))
-    part = real.with_name(f".{real.name}.skipstone-part")
+    part = part_of(real)
     fill(part, data)
     os.chown(part, *given["owner"])
     part.chmod(given["mode"])
@@ -279,11 +279,17 @@ def replace(path: Path, data: bytes, given: dict[str, Any]) -> None:
     move(part, real)
 
 
+def part_of(path: Path) -> Path:
+    """Return under which name a file is written that takes a place."""
+    return path.with_name(f".{path.name}.skipstone-part")
+
+
 def remove(path: Path) -> None:
-    """Remove a file, from the disk before this returns."""
-    if path.exists():
-        path.unlink()
-        settle(path.parent)
+    """Remove a file, from the disk before this returns, and what a replacement that was cut off has left."""
+    for one in (path, part_of(path)):
+        if one.exists():
+            one.unlink()
+            settle(one.parent)
 
 
 def write(path: Path, data: bytes) -> None:
