@@ -8,6 +8,7 @@ None of them says ``is_done``: what lies there may be of an earlier run of the s
 back, and a migration that fails would come back to the databases of that day.
 """
 
+from hashlib import sha256
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
@@ -154,11 +155,13 @@ class ProveDumpRestores(_OfDump):
     def apply(self) -> Command:
         """Start a private server (no network, own directory), load, dump, compare, and remove it.
 
-        One that a reboot has cut off has left its files, as large as all databases.
+        One that a reboot has cut off has left its files, as large as all databases; another dump's may be
+        at work.
         Its temporary files have a directory of their own as well: a server that starts removes every
         ``#sql*`` of its ``tmpdir``, and in /tmp those are the running server's (seen with MariaDB 10.11).
         """
         silent = "the scratch server did not start"
+        scratch = f"/var/tmp/skipstone-scratch.{sha256(self.directory.encode()).hexdigest()[:8]}"  # noqa: S108 - mktemp's
         client = "--no-defaults --protocol=socket --socket=$scratch/s --user=root"
         return self.on_host(f"""
 {_MODESTLY}
@@ -166,8 +169,8 @@ umask 022
 cd {self.directory}
 rm -f restored
 sha256sum --quiet --check manifest
-rm -rf /var/tmp/skipstone-scratch.*
-scratch=$(mktemp --directory /var/tmp/skipstone-scratch.XXXXXX)
+rm -rf {scratch}.*
+scratch=$(mktemp --directory {scratch}.XXXXXX)
 mkdir "$scratch/tmp"
 chown mysql: "$scratch" "$scratch/tmp"
 server=
