@@ -41,14 +41,18 @@ class Disk:
         if self._kind == "ext4":
             time.sleep(2.5)
         subprocess.run(["cp", "--sparse=always", *self._images], check=True)
-        for pause in (0.2, 1, 3, 0):  # who was killed may not have gone yet
-            if subprocess.run(["umount", self.place], check=False, capture_output=True).returncode == 0:
-                break
-            time.sleep(pause)
-        else:
-            raise AssertionError("something still uses the disk")
+        deadline = time.monotonic() + 60
+        while subprocess.run(["umount", self.place], check=False, capture_output=True).returncode:
+            assert time.monotonic() < deadline, "something still uses the disk"
+            self.kill_users()
+            time.sleep(0.2)
         shutil.move(self._images[1], self._images[0])
         self._mount()
+
+    def kill_users(self) -> None:
+        """Kill what uses it: only while it is mounted, or it would be what uses the disk of this machine."""
+        command = ("fuser", "--kill", "--ismountpoint", "--mount", str(self.place))
+        subprocess.run(command, check=False, capture_output=True)
 
     def _mount(self) -> None:
         options = f"loop,commit={self._commit}"

@@ -45,7 +45,7 @@ def test_a_job_that_has_left_something_on_the_disk_is_not_begun_again(tmp_path: 
         )
         while not (tmp_path / "begun").exists():
             assert submitted.poll() is None
-        subprocess.run(["fuser", "--kill", "--mount", host.place], check=True, capture_output=True)
+        host.kill_users()
         submitted.wait()
         host.lose_power()
         assert written.read_text() == "x\n"
