@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def note() -> Callable[..., None]:
     def write(what: str, then: str, end: str, seconds: float) -> None:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         with RESULTS.open("a") as file:
-            file.write(json.dumps({"what": what, "then": then, "end": end, "seconds": round(seconds)}) + "\n")
+            row = {"what": what, "then": then, "end": end, "seconds": round(seconds)}
+            file.write(json.dumps({**row, "date": f"{datetime.now(UTC):%Y-%m-%d}"}) + "\n")
 
     return write
