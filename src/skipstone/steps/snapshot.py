@@ -15,9 +15,12 @@ from skipstone.steps.step import Reversibility, Step
 
 _PROTECTED = (
     r"^(dbus.*|getty@.*|console-getty|systemd-logind|user@.*|sshd?@.*|run-.*|skipstone-.*|ovs.*"
-    r"|virtlogd|virtlockd)\.service$"
+    r"|virtlogd|virtlockd|dm-event)\.service$"
 )
-"""Services that are not started anew: of one connection or one moment, or instances hang on them."""
+"""Services that are not stopped, or started anew: of one connection or one moment, or others hang on them.
+
+Instances do, and LVM's snapshots on ``dm-event``, which is killed after 90 s of not stopping for them.
+"""
 
 _RUNNING = (
     "systemctl list-units --type=service --state=running --no-legend --plain | awk '{print $1}'"
