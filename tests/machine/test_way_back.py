@@ -25,9 +25,10 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(7200)]
 COMMON = {"title": "t", "host": "server", "deadline": 3600, "estimate": 1}
 APT = {"directory": "/var/lib/skipstone/p/apt", "old_suite": "bookworm", "new_suite": "trixie"}
 WAYS = ("lvm", "copy")
+# LVM writes down there what becomes of the volume group: that a snapshot was taken, for one
 FILES = (
-    "find /usr /etc -xdev \\( -name __pycache__ -o -name ld.so.cache -o -path '/etc/ssl/certs*' \\) -prune"
-    " -o -type f -print | sort"
+    "find /usr /etc -xdev \\( -name __pycache__ -o -name ld.so.cache -o -path '/etc/ssl/certs*'"
+    " -o -path '/etc/lvm/archive*' \\) -prune -o -type f -print | sort"
 )
 STATE = (
     "cat /etc/debian_version /etc/passwd; dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n'; "
