@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-MINUTES = 60
+LATE = 60
 """Seconds after which kernels write by themselves what a disk in these tests is given."""
 
 
@@ -21,7 +21,7 @@ class Disk:
         self.place = directory / "disk"
         self._images = (directory / "image", directory / "image-after")
         self._kind = kind
-        self._commit = 1 if kind == "ext4" else MINUTES
+        self._commit = 1 if kind == "ext4" else LATE
 
     @contextmanager
     def mounted(self) -> Iterator[Path]:

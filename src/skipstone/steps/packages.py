@@ -32,7 +32,9 @@ KEEP = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o
 _LOCK_PATIENCE = 120
 """Seconds to wait for another holder of dpkg's lock."""
 
-# dpkg gives up at once where apt waits. What it cannot configure is left to apt (``FromSuite.make_whole``)
+# dpkg gives up at once where apt waits. What it cannot configure is left to apt. Broken is what a reboot has
+# cut off while it was unpacked: `--fix-broken` alone unpacks anew what has a newer version; of the others apt
+# first configures what depends on them, which fails (apt 2.6 and 3.0)
 CONFIGURE = f"""\
 limit=$(($(date +%s) + {_LOCK_PATIENCE}))
 until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
@@ -41,14 +43,10 @@ until said=$(dpkg --configure -a --force-confdef --force-confold 2>&1); do
     if [ "$(date +%s)" -ge "$limit" ]; then exit 1; fi
     sleep 5
 done
-echo "$said\""""
-
-# What a reboot has cut off while it was unpacked. `--fix-broken` alone unpacks anew what has a newer version;
-# of the others apt first configures what depends on them, which fails (apt 2.6 and 3.0)
-BROKEN = """\
-broken=$(dpkg-query -W -f '${db:Status-Eflag} ${binary:Package}\\n' | sed -n 's/^reinstreq //p')"""
+echo "$said"
+broken=$(dpkg-query -W -f '${{db:Status-Eflag}} ${{binary:Package}}\\n' | sed -n 's/^reinstreq //p')"""
 REINSTALL = "${broken:+--reinstall}"
-"""An option of apt-get: those that are ``BROKEN`` are unpacked anew, and stay automatically installed."""
+"""An option of apt-get: what is broken after ``CONFIGURE`` is unpacked anew, and stays automatic."""
 
 # dpkg's own words on a full disk stand hundreds of lines before apt's last
 _FULL = """\
@@ -96,7 +94,6 @@ class FromSuite(Step):
         """Return shell lines that finish what an earlier attempt was kept from finishing."""
         return f"""\
 {CONFIGURE}
-{BROKEN}
 {self.apt()} {KEEP} --fix-broken {REINSTALL} install $broken"""
 
     def lists(self) -> str:
@@ -294,7 +291,6 @@ if [ ! -e {self.directory}/{versions.BEFORE} ]; then exit 0; fi
 {self.make_room()}
 {self._deny()}
 {CONFIGURE}
-{BROKEN}
 {versions.bring_back(self.directory, f"{self.apt()} {KEEP} {REINSTALL}")}
 """)
 

@@ -12,7 +12,7 @@ import pytest
 
 from skipstone.cloud.command import Command
 from skipstone.steps import versions
-from skipstone.steps.packages import FromSuite, UpgradePackages
+from skipstone.steps.packages import UpgradePackages
 
 pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs a Debian")
 
@@ -147,16 +147,14 @@ def test_it_is_unpacked_anew(root: Root, again: bool) -> None:
 
 def test_its_way_back_too(root: Root) -> None:
     root.cut_off("zones")
-    revert = root.step.revert()
-    assert revert
-    (lines,) = re.findall(r"(?s)^broken=.*?^fi\n", revert.script, re.MULTILINE)
+    (lines,) = re.findall(r"(?s)^broken=.*?^fi\n", script_of(root.step.revert()), re.MULTILINE)
     root.run(lines)
     assert root.installed() == ["dates 1 ii ", "zones 1 ii "]
     assert (root.place / "root/usr/share/zones").read_text() == "1"
 
 
 def test_nothing_is_reinstalled_where_nothing_was_cut_off(root: Root) -> None:
-    said = root.run(FromSuite.make_whole(root.step))
+    said = root.run(root.step.make_whole())
     assert root.installed() == ["dates 2 ii ", "zones 1 ii "]
     assert "Unpacking zones" not in said
 
