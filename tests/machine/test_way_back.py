@@ -100,6 +100,7 @@ def test_a_server_comes_back_and_boots_its_old_system(upgraded: Upgraded, way: s
     with booted(upgraded, tmp_path) as server:
         do(server, take(way).intact())
         do(server, take(way).revert(), 3600)
+        do(server, take(way).revert_rest(), 3600)
         assert server.run(STATE) == upgraded.before
         server.reboot()
         assert server.run("uname -r") == upgraded.kernel

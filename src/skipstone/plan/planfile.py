@@ -25,7 +25,7 @@ from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.yamltext import flow_text, item_text, yaml_text
 from skipstone.steps.step import Step
 
-ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert", "intact")
+ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert", "revert_rest", "intact")
 
 Scripts = dict[str, dict[str, dict[str, str]]]
 """Step's id -> act -> host and script."""

@@ -39,6 +39,7 @@ class Act:
     transient: bool
     reversibility: Reversibility
     revert: Mapping[str, str] | None
+    revert_rest: Mapping[str, str] | None
     intact: Mapping[str, str] | None
     holds: tuple[str, ...]
     holder: str
@@ -66,6 +67,7 @@ class Act:
             transient=known["transient"],
             reversibility=Reversibility(facts["reversibility"]),
             revert=None if holder else facts["revert"],
+            revert_rest=None if holder else facts.get("revert_rest"),
             intact=None if holder else facts.get("intact"),
             holds=tuple(facts.get("holds", ())),
             holder=holder,
@@ -93,7 +95,7 @@ def acts_of(events: Iterable[Event]) -> dict[str, Act]:
             holders = {host: step for host, step in holders.items() if step not in facts["undone"]}
     proven = set(holders.values())
     unproven = [name for name, act in acts.items() if act.holds and name not in proven]
-    return acts | {name: replace(acts[name], revert=None, intact=None) for name in unproven}
+    return acts | {name: replace(acts[name], revert=None, revert_rest=None, intact=None) for name in unproven}
 
 
 def _verified(act: Act, event: Event) -> Act:

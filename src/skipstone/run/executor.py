@@ -89,6 +89,7 @@ class Executor:
             host=command.host,
             script=command.script,
             revert=_facts(step.revert()),
+            revert_rest=_facts(step.revert_rest()),
             intact=_facts(step.intact()),
             reversibility=step.reversibility,
             holds=step.holds(),

@@ -5,7 +5,7 @@ journalled, followed, resumed. What was done on a host after a step that holds i
 undoing of its own: that step brings the whole host back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, pairwise
@@ -69,10 +69,7 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     begun = [(stage, _in_turn(acts[name] for name in _ids(stage) if name in acts)) for stage in undone]
     known = {act.step: act for _, stage_acts in begun for act in stage_acts}
     _expect_reversible(view, known)
-    stages = [_undo(stage, stage_acts) for stage, stage_acts in reversed(begun)]
-    felt = [any(act.impact is not Impact.NONE for act in stage_acts) for _, stage_acts in reversed(begun)]
-    if any(felt):  # at once after what users felt: what is undone later counts on the APIs
-        stages.insert(len(felt) - felt[::-1].index(True), _answers(started["stages"]))
+    stages = _in_reverse(begun, started["stages"])
     name = f"{directory.run}-rollback"
     plan = Plan(
         id=name,
@@ -104,6 +101,25 @@ _DRAIN = DrainHost.model_fields["kind"].default
 _DEPLOYMENT = DeployConfiguration.model_fields["kind"].default
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
+
+
+def _in_reverse(
+    begun: Iterable[tuple[Mapping[str, Any], list[Act]]], stages: Iterable[Mapping[str, Any]]
+) -> Iterator[Stage]:
+    """Yield the stages that undo others, the last first.
+
+    At once after the last that users felt, everything answers again: what is undone later counts on the APIs.
+    """
+    backwards = list(reversed(list(begun)))
+    felt = [stage["name"] for stage, acts in backwards if any(act.impact is not Impact.NONE for act in acts)]
+    for stage, acts in backwards:
+        yield _undo(stage, acts)
+        last_felt = stage["name"] in felt[-1:]
+        if last_felt:
+            yield _seen(stages, "answers", "See that the APIs answer again", (WaitForApi,))
+        yield _rest(stage, acts)
+        if last_felt:
+            yield _seen(stages, "works", "See that everything works again", (AskApi, WaitForAgents))
 
 
 def _stages_from(stages: list[dict[str, Any]], to: str, run: str) -> list[dict[str, Any]]:
@@ -237,6 +253,33 @@ def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
     )
 
 
+def _rest(stage: Mapping[str, Any], acts: Iterable[Act]) -> Stage:
+    """Return a stage that ends the undoing of one; on a host the first act's rest comes first.
+
+    A control host's daemons were stopped before its system was kept: they start before what is left of the
+    newer system is removed.
+    """
+    steps: list[Revert] = []
+    for act, rest in ((act, act.revert_rest) for act in acts):
+        if not rest:
+            continue
+        before = [step.id for step in steps if step.host == rest["host"]]
+        steps.append(
+            Revert(
+                id=f"rest.{act.step}",
+                title=f"End the undoing: {act.title}",
+                host=rest["host"],
+                needs=tuple(before[-1:]),
+                deadline=act.deadline,
+                estimate=ESTIMATE,
+                transient=act.transient,
+                of=act.step,
+                script=rest["script"],
+            )
+        )
+    return Stage(name=f"rest-{stage['name']}", title=f"End the undoing: {stage['title']}", steps=tuple(steps))
+
+
 def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:
     """Return the steps as they come, but each after those that it needs."""
     given = {step.id: step for step in steps}
@@ -279,13 +322,12 @@ def _needing(step: str, acts: Mapping[str, Act]) -> list[str]:
     return list(found)
 
 
-def _answers(stages: Iterable[Mapping[str, Any]]) -> Stage:
-    """Return the stage that sees every API and agent answer, with the steps that the run had for that."""
-    looks: tuple[type[Step], ...] = (WaitForApi, AskApi, WaitForAgents)
+def _seen(stages: Iterable[Mapping[str, Any]], name: str, title: str, looks: tuple[type[Step], ...]) -> Stage:
+    """Return a stage that looks as the run did, with all of its steps of these kinds."""
     kinds = {kind.model_fields["kind"].default: kind for kind in looks}
     known: dict[str, Step] = {}
     for facts in (step for stage in stages for step in stage["steps"] if step["kind"] in kinds):
         step = kinds[facts["kind"]].model_validate({**facts, "id": f"again.{facts['id']}", "needs": ()})
         known.setdefault(step.apply().script, step)  # an agent is waited for after each part of an upgrade
     steps = at_most(known.values(), CLIENTS_AT_ONCE)
-    return Stage(name="answers", title="See that everything answers again", steps=steps)
+    return Stage(name=name, title=title, steps=steps)

@@ -6,21 +6,25 @@ everything), so starting is followed by a step that asks the API.
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from skipstone.cloud.command import OPERATOR, Command
 from skipstone.steps.shell import all_active, block, blocked, last_words, quote, unblock, until, words
-from skipstone.steps.step import Step
+from skipstone.steps.step import Step, is_empty
 
 
 class StopServices(Step):
     """Stop units and keep them from starting, until ``StartServices``.
 
     Packages' own scripts start what they install: new code on an old schema. Units in ``block`` are only
-    kept from starting; they may not exist yet: the target's packages bring them.
+    kept from starting; they may not exist yet: the target's packages bring them. ``first`` are those of
+    ``stop`` that users wait for, if these are to come back before the others.
     """
 
     kind: Literal["stop-services"] = "stop-services"
     stop: tuple[str, ...]
     block: tuple[str, ...] = ()
+    first: tuple[str, ...] = Field((), exclude_if=is_empty)
 
     def is_done(self) -> Command:
         """See that all are blocked, and none of those to stop is running."""
@@ -43,16 +47,27 @@ done
     def revert(self) -> Command:
         """Unblock all, and start those that were stopped: the last one first, for the others count on it.
 
-        A daemon that finds the broker not ready yet may end, and come up when systemd starts it once more.
+        A host of few processors takes a minute to start all daemons at once, and the APIs with them: where
+        some are to be ``first``, the others are left for ``revert_rest``.
         """
         if not self.stop:
             return self.on_host(unblock(self.block))
-        return self.on_host(f"""
-{unblock(self.stop + self.block)}
-systemctl start {words(self.stop[-1:])}
-systemctl start {words(self.stop)} || echo 'systemd starts once more what has ended'
-{until(all_active(self.stop), seconds=120, otherwise="not all came up again")}
-""")
+        begun = f"{unblock(self.stop + self.block)}\nsystemctl start {words(self.stop[-1:])}"
+        return self.on_host(f"{begun}\n{_started(self.first or self.stop)}")
+
+    def revert_rest(self) -> Command | None:
+        """Start what was left: systemd has started some of it where others want it."""
+        return self.on_host(_started(self.stop)) if self.first else None
+
+
+def _started(units: tuple[str, ...]) -> str:
+    """Return shell lines that start units, and see that they stay up.
+
+    A daemon that finds the broker not ready yet may end, and come up when systemd starts it once more.
+    """
+    return f"""\
+systemctl start {words(units)} || echo 'systemd starts once more what has ended'
+{until(all_active(units), seconds=120, otherwise="not all came up again")}"""
 
 
 class StartServices(Step):

@@ -54,8 +54,8 @@ for image in /boot/vmlinuz-*; do
     version=${image#/boot/vmlinuz-}
     if [ ! -e "$image" ] || [ -d "$tree/usr/lib/modules/$version" ]; then continue; fi
     newer="$newer $version"
-    places follow / "" "usr/lib/modules/$version"
 done"""
+_FOLLOWING = 'for version in $newer; do places follow / "" "usr/lib/modules/$version"; done'
 
 # It goes once the boot loader does not name it: update-grub looks at plain files alone
 _BOOT_LOADER = """\
@@ -153,6 +153,7 @@ test -e {self.directory}/running
 {PLACES}
 places stage / "$tree" {words(SYSTEM)}
 {_NEWER_KERNELS}
+{_FOLLOWING}
 echo 'a copy of the system as it was stands ready'
 {_RUNNING} | grep -vxFf {self.directory}/running > {self.directory}/stop || true
 systemctl stop $(cat {self.directory}/stop) {words(STATEFUL)} epmd libvirtd 2> /dev/null || true
@@ -168,6 +169,14 @@ while read -r unit; do
 done < {self.directory}/running
 {self._restored_flows()}
 cmp "$tree/var/lib/dpkg/status" /var/lib/dpkg/status
+""")
+
+    def revert_rest(self) -> Command:
+        """Remove the system that was replaced, and let the boot loader forget its kernels."""
+        return self.on_host(f"""
+{self._provider().show(self.name)}
+{PLACES}
+{_NEWER_KERNELS}
 places drop / restore {words(SYSTEM)}
 {_BOOT_LOADER}
 """)

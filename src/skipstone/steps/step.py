@@ -85,6 +85,13 @@ class Step(Fact):
         """Return the script that undoes it exactly, or None where only a backup helps or nothing does."""
         return None
 
+    def revert_rest(self) -> Command | None:
+        """Return the script that ends what ``revert`` has begun, or None where that leaves nothing to do.
+
+        It runs as soon as the APIs answer again: users need not wait for what is in it.
+        """
+        return None
+
     def intact(self) -> Command | None:
         """Return a read-only script that exits 0 while ``revert`` has all that it needs, or None."""
         return None

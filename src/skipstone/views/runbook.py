@@ -91,6 +91,7 @@ def _step(number: str, step: Step) -> Iterator[str]:
     yield from _act("See that it is so", step.verify())
     yield from _act("Before any further attempt", step.reset())
     yield from _act("To undo", step.revert())
+    yield from _act("To undo, once the APIs answer again", step.revert_rest())
     yield from _act("That can be undone while this exits with 0", step.intact())
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -23,7 +23,7 @@ from skipstone.run.state import RunState
 from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.registry import KINDS
 from skipstone.steps.revert import Revert
-from skipstone.steps.step import Impact, Reversibility
+from skipstone.steps.step import Impact, Reversibility, Step
 from tests.unit.run.test_verbs import answer
 from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, in_waves, plan_of, toy, toy_drain
 
@@ -194,21 +194,24 @@ def test_a_job_that_may_be_at_work_is_waited_for_first(tmp_path: Path) -> None:
         plan_rollback(directory)
 
 
+def looking(kind: str, name: str) -> Step:
+    """Return a step that looks from the operator's machine; it fails on a simulated host if it is told to."""
+    facts = {"id": name, "title": name, "kind": kind, "host": OPERATOR, "deadline": 40, "estimate": 1}
+    more: dict[str, dict[str, object]] = {
+        "wait-for-api": {
+            "url": "http://192.0.2.1/",
+            "statuses": (200,),
+            "server": "h1",
+            "units": ("nova-api",),
+        },
+        "ask-api": {"command": "openstack server list"},
+    }
+    return KINDS[kind].model_validate({**facts, **more[kind]})
+
+
 def test_where_apis_were_down_they_answer_before_anything_else_is_undone(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Hosts())
-    wait = {
-        "id": "services.answers",
-        "title": "ask",
-        "kind": "wait-for-api",
-        "host": OPERATOR,
-        "deadline": 9,
-        "estimate": 1,
-        "url": "http://192.0.2.1/",
-        "statuses": (200,),
-        "server": "h1",
-        "units": ("nova-api",),
-    }
-    ask = KINDS["wait-for-api"].model_validate(wait)
+    ask = looking("wait-for-api", "services.answers")
     down = toy("a", impact=Impact.API_DOWN, undo="undo a")
     plan = plan_of([toy("before", undo="undo before")], [down], [toy("after", undo="undo after")], [ask])
     made = plan_rollback(begun(rig, plan, until="stage3")).plan
@@ -217,6 +220,32 @@ def test_where_apis_were_down_they_answer_before_anything_else_is_undone(tmp_pat
     quiet = plan_of([toy("a", undo="undo a")], [ask], name="quiet")
     made = plan_rollback(begun(rig, quiet, until="stage1")).plan
     assert [stage.name for stage in made.stages] == ["undo-stage1"]
+
+
+def test_what_no_user_waits_for_is_undone_once_the_apis_answer(tmp_path: Path) -> None:
+    """A step that another one undoes with its host has no rest either, nor has one that was not begun."""
+    more: dict[str, Any] = {"undo": "undo", "undo_rest": "rest"}
+    stop = toy("stop", impact=Impact.API_DOWN, **more)
+    keep = toy("keep", "stop", hold=("h1",), **more)
+    looks = [looking("wait-for-api", "answers"), looking("ask-api", "read")]
+    later = [toy("held", **more), toy("keep.h2", host="h2", hold=("h2",), **more)]
+    plan = plan_of([toy("before", **more)], [stop, keep], looks, later, [toy("never", host="h2", **more)])
+    rig = Rig(tmp_path, Hosts())
+    directory = begun(rig, plan, until="stage4")
+    made = plan_rollback(directory).plan
+    assert [(stage.name, [step.id for step in stage.steps]) for stage in made.stages] == [
+        ("undo-stage4", ["undo.keep.h2"]),
+        ("rest-stage4", ["rest.keep.h2"]),
+        ("undo-stage2", ["undo.keep", "undo.stop"]),
+        ("answers", ["again.answers"]),
+        ("rest-stage2", ["rest.stop", "rest.keep"]),
+        ("works", ["again.read"]),
+        ("undo-stage1", ["undo.before"]),
+        ("rest-stage1", ["rest.before"]),
+    ]
+    assert [step.needs for step in made.stages[4].steps] == [(), ("rest.stop",)]
+    assert carried_out(rig, made).state is RunState.DONE
+    assert directory.view().state is RunState.ROLLED_BACK
 
 
 def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(

@@ -45,6 +45,8 @@ class Killed(Exception):  # noqa: N818 - reads as what happened
 class World(Hosts):
     """Hosts on which a step leaves an effect, which its undoing takes away; a step that holds keeps its host.
 
+    Some leave a second one, for the rest of their undoing.
+
     What is kept comes back whole; where the operator's machine does that, with the records of jobs of that
     moment. ``chance`` decides who is killed, and whether what fails has acted; ``at`` is what there was when
     a stage began.
@@ -83,9 +85,9 @@ class World(Hosts):
         if step.hold:
             self._keep_or_bring_back(verb, step)
         elif verb == "do":
-            self.effects[step.host].add(step.id)
+            self.effects[step.host] |= {step.id, *([f"rest of {step.id}"] if step.undo_rest else ())}
         else:
-            self.effects[step.host].discard(step.id)
+            self.effects[step.host].discard(step.id if verb == "undo" else f"rest of {step.id}")
         if verb == "undo":
             self.undone.append(step.id)
 
@@ -101,7 +103,7 @@ class World(Hosts):
             del self.jobs[name]
 
     def _host(self, job: str) -> str:
-        step = job.rpartition("/")[2].rpartition(".")[0].removeprefix("undo.")
+        step = job.rpartition("/")[2].rpartition(".")[0].removeprefix("undo.").removeprefix("rest.")
         return next(one.host for one in self.plan.steps() if one.id == step)
 
 
@@ -129,7 +131,8 @@ def _step(draw: st.DrawFn, name: str, needs: list[str], before: list[Toy]) -> To
         backup = Reversibility.FROM_BACKUP
         return toy(name, *dict.fromkeys([*needs, keepers[-1]]), host=host, reversibility=backup)
     cls = Anyway if kind == "anyway" else Toy
-    return cls.model_validate(toy(name, *needs, host=host, undo=f"undo {name}").model_dump())
+    rest = draw(st.sampled_from([None, f"rest {name}"]))
+    return cls.model_validate(toy(name, *needs, host=host, undo=f"undo {name}", undo_rest=rest).model_dump())
 
 
 @contextmanager
@@ -228,7 +231,9 @@ def test_a_rollback_ends_where_the_run_began(plan: Plan, seed: int, data: st.Dat
     names = [step.id for step in plan.steps()]
     failures = st.lists(st.integers(0, 2), max_size=3)
     codes = data.draw(
-        st.dictionaries(st.sampled_from([*names, *(f"undo {name}" for name in names)]), failures)
+        st.dictionaries(
+            st.sampled_from([f"{verb}{name}" for name in names for verb in ("", "undo ", "rest ")]), failures
+        )
     )
     with world_of(plan, seed) as (rig, world):
         world.codes = codes

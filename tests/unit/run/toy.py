@@ -39,6 +39,7 @@ class Toy(Step):
     proof: str | None = None
     resetting: str | None = None
     undo: str | None = None
+    undo_rest: str | None = None
     diagnosis: str | None = None
     hold: tuple[str, ...] = ()
 
@@ -59,6 +60,9 @@ class Toy(Step):
 
     def revert(self) -> Command | None:
         return None if self.undo is None else Command(self.host, self.undo)
+
+    def revert_rest(self) -> Command | None:
+        return None if self.undo_rest is None else Command(self.host, self.undo_rest)
 
     def diagnose(self) -> Command | None:
         return None if self.diagnosis is None else Command(self.host, self.diagnosis)

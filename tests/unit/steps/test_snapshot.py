@@ -38,11 +38,13 @@ def test_no_kernel_goes_before_the_boot_loader_has_forgotten_it(tmp_path: Path) 
         id="s", title="t", host="h", deadline=1, estimate=1, provider="btrfs", name="p", directory="/d"
     )
     revert = step.revert().script
-    (follow,) = re.findall(r"(?ms)^newer=$.*?^done$", revert)
-    boot = revert.partition(" restore ")[2].partition("\n")[2]
-    script = (
-        f"set -eu\ntree={tmp_path}/tree\nplaces() {{ echo $* >> {tmp_path}/followed; }}\n{follow}\n{boot}"
-    )
+    (newer,) = re.findall(r"(?ms)^newer=$.*?^done$", revert)
+    (follow,) = re.findall(r"(?m)^for version in \$newer; do places follow .*$", revert)
+    rest = step.revert_rest().script
+    assert newer in rest, "what is newer is found anew"
+    boot = rest.partition(" restore ")[2].partition("\n")[2]
+    places = f"places() {{ echo $* >> {tmp_path}/followed; }}"
+    script = "\n".join(("set -eu", f"tree={tmp_path}/tree", places, newer, follow, newer, boot))
     script = script.replace("/usr/lib/modules/$", f"{tmp_path}/modules/$").replace(
         "/boot/", f"{tmp_path}/boot/"
     )

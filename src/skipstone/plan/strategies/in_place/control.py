@@ -112,6 +112,7 @@ def _stop(layout: Layout, host: Host, needs: tuple[str, ...]) -> Step:
         impact=Impact.API_DOWN,
         stop=(*reversed([unit for unit in running if unit not in network]), *network, *broker),
         block=coming,
+        first=tuple(unit for service in layout.services for unit in layout.answering(host, service)),
     )
 
 

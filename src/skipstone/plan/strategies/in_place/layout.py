@@ -330,6 +330,11 @@ class Layout:
                 return re.sub(r"/v\d[^/]*(/.*)?$", "", endpoint.url).rstrip("/")
         return None
 
+    def answering(self, host: Host, service: Service) -> tuple[str, ...]:
+        """Return the units with which a host answers users of a service, by the source release's names."""
+        names = {self._unit(daemon) for daemon in service.daemons_of(Kind.API) if not daemon.optional}
+        return tuple(unit for unit in self.units(host, service=service) if unit in names)
+
     def api_servers(self, service: Service) -> tuple[tuple[Host, tuple[str, ...]], ...]:
         """Return the control hosts that will serve a service's API, each with the units that do."""
         names = {unit.name for daemon in service.daemons_of(Kind.API) if (unit := daemon.unit(self.target))}
