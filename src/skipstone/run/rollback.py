@@ -254,7 +254,7 @@ def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
 
 
 def _rest(stage: Mapping[str, Any], acts: Iterable[Act]) -> Stage:
-    """Return a stage that ends the undoing of one; on a host the first act's rest comes first.
+    """Return a stage with the rest of undoing one; on a host the first act's rest comes first.
 
     A control host's daemons were stopped before its system was kept: they start before what is left of the
     newer system is removed.
@@ -267,7 +267,7 @@ def _rest(stage: Mapping[str, Any], acts: Iterable[Act]) -> Stage:
         steps.append(
             Revert(
                 id=f"rest.{act.step}",
-                title=f"End the undoing: {act.title}",
+                title=f"Undo the rest: {act.title}",
                 host=rest["host"],
                 needs=tuple(before[-1:]),
                 deadline=act.deadline,
@@ -277,7 +277,7 @@ def _rest(stage: Mapping[str, Any], acts: Iterable[Act]) -> Stage:
                 script=rest["script"],
             )
         )
-    return Stage(name=f"rest-{stage['name']}", title=f"End the undoing: {stage['title']}", steps=tuple(steps))
+    return Stage(name=f"rest-{stage['name']}", title=f"Undo the rest: {stage['title']}", steps=tuple(steps))
 
 
 def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:
