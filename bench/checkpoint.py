@@ -44,7 +44,8 @@ TEXT = """\
 
 Written by `python bench/checkpoint.py` on a machine with {cores} cores and Python {python}, load {load:.0f}
 before it began; one run, MariaDB {server}, {size:.1f} GB of data and indexes, {large} dumped by table.
-*Processor* is the time of all processes and of the server: what a busy machine does not change.
+*Processor* is the time of all processes and of the server: what a busy machine does not change. A row whose
+time is much longer than that waited for the disk, or for a machine that had other work meanwhile.
 
 | what | time | processor | files |
 |---|---|---|---|
