@@ -31,7 +31,7 @@ from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import load_plan
 from skipstone.run.directory import Origin, RunDirectory
 from skipstone.run.engine import Engine, open_engine, sqlite_url
-from skipstone.run.journal import APPLICATION_ID, INSERT, SCHEMA, SCHEMA_VERSION
+from skipstone.run.journal import APPLICATION_ID, INSERT, SCHEMA, SCHEMA_VERSION, Journal
 from skipstone.run.runner import plan_facts
 from skipstone.run.state import Kind, RunState
 from skipstone.settings import Settings
@@ -133,6 +133,8 @@ def half_way(plan_file: Path, state: Path) -> tuple[Cost, int, float]:
         file.executemany(INSERT, _rows(plan, directory.run))
         file.commit()
         events = file.execute("SELECT count(*) FROM events").fetchone()[0]
+    with Journal(directory.journal, token=1, mask=str) as journal:
+        journal.append(Kind.RUN_RESUMED, who="ann", host="op", pid=2)
     return read, events, directory.journal.stat().st_size / 1e6
 
 

@@ -88,16 +88,18 @@ def watch(run: str | None) -> int:
     from skipstone.cli.guarding import Guard
     from skipstone.impact.spending import spend
     from skipstone.run.directory import find_run
-    from skipstone.run.journal import read_events
-    from skipstone.run.runview import Fold
+    from skipstone.run.fold import Fold
+    from skipstone.run.journal import read_events, read_fold
     from skipstone.settings import load_settings
     from skipstone.views.progress import run_picture, shown_progress
     from skipstone.views.terminal import terminal
 
     settings = load_settings()
-    directory, console, fold = find_run(settings.runs, run), terminal(), Fold()
+    directory, console = find_run(settings.runs, run), terminal()
+    # lines begin with the run; a picture has no past, which may be half a million events
+    fold = read_fold(directory.journal) if console.is_terminal else Fold()
     guard = Guard.of(directory)
-    with shown_progress(console) as progress:
+    with shown_progress(console, fold if fold.view.last_seq else None) as progress:
         while True:
             felt = guard.look_if_any()
             progress.feel(felt, spend(felt, [one.budget for one in fold.view.budgets]))

@@ -21,7 +21,7 @@ class BudgetView:
     who: str = ""
     why: str = ""
     broken: datetime | None = None
-    spent: float = 0
+    spent: float = 0.0
     figures: str = ""
     accepted: datetime | None = None
 
@@ -45,12 +45,12 @@ def allow(budgets: tuple[BudgetView, ...], facts: Mapping[str, Any], at: datetim
 
 def _held(budget: BudgetView) -> BudgetView:
     """Return a budget as it is when a run goes on: none that is broken, and not accepted, lets it."""
-    return budget if budget.accepted else replace(budget, broken=None, spent=0, figures="")
+    return budget if budget.accepted else replace(budget, broken=None, spent=0.0, figures="")
 
 
 def see_broken(
     budgets: tuple[BudgetView, ...], facts: Mapping[str, Any], at: datetime
 ) -> tuple[BudgetView, ...]:
     """Return the budgets after one was found to be broken."""
-    found = {"broken": at, "spent": facts["spent"], "figures": facts["figures"]}
+    found = {"broken": at, "spent": float(facts["spent"]), "figures": facts["figures"]}
     return tuple(replace(one, **found) if one.name == facts["budget"] else one for one in budgets)

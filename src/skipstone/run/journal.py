@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,9 @@ from typing import Any, Self
 
 from skipstone.errors import InputError, RunStopped
 from skipstone.run.faults import armed_fault, reach
-from skipstone.run.runview import Event, Fold, RunView, StepView, fold
+from skipstone.run.fold import Fold
+from skipstone.run.runview import Event, RunView, StepView
+from skipstone.run.standing import Standing, kept
 from skipstone.run.state import Kind, RunState
 
 SCHEMA_VERSION = 1
@@ -55,6 +57,9 @@ FROM_HOSTS = frozenset(
 SAID_AGAIN = FROM_HOSTS | {Kind.SUBMITTED}
 """Events that do not wait for the disk: who goes on without them asks the host, and hears the same."""
 
+KEPT_EVERY = 500
+"""Events after which it is written where the run stands: who opens the journal folds no more than that."""
+
 Listener = Callable[[Event, Fold], None]
 Mask = Callable[[str], str]
 
@@ -75,9 +80,8 @@ class Journal:
         with _told(path):
             self._file = _open_for_writing(path)
             _expect_sound(self._file)
-            self._fold = Fold()
-            for event in _events(self._file, 0, None, in_brief=True):
-                self._fold.add(event)
+            self._fold, self._unkept = _folded(self._file), 0
+            self._standing = Standing(self._file, token)
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +89,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with suppress(sqlite3.Error):  # what it would have said, the events say
+            self._keep(least=1)
         self._file.close()
 
     @property
@@ -129,7 +135,17 @@ class Journal:
         reach(self._fault, f"after-{kind}", step)
         for listener in self.listeners:
             listener(event, self._fold)
+        self._unkept += 1
+        with self._told_as_stop():
+            self._keep(least=KEPT_EVERY if step else 1)
         return event
+
+    def _keep(self, *, least: int) -> None:
+        """Write where the run stands, if there are so many events of which that does not tell."""
+        if self._unkept >= least and not self._file.in_transaction:
+            self._wait_for_disk(False)
+            self._standing.keep(self._fold)
+            self._unkept = 0
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -187,8 +203,21 @@ def read_events(path: Path, *, after: int = 0, step: str | None = None) -> list[
 
 def read_view(path: Path) -> RunView:
     """Return where a run stands; raise InputError as ``read_events`` does."""
+    return read_fold(path).view
+
+
+def read_fold(path: Path) -> Fold:
+    """Return where a run stands, for later events to be added; raise InputError as ``read_events`` does."""
     with _told(path), closing(_open_for_reading(path)) as file:
-        return fold(_events(file, 0, None, in_brief=True))
+        return _folded(file)
+
+
+def _folded(file: sqlite3.Connection) -> Fold:
+    """Return where a run stands, from where that was last written and the events since."""
+    found = Fold.going_on(kept(file))
+    for event in _events(file, found.view.last_seq, None, in_brief=True):
+        found.add(event)
+    return found
 
 
 def is_begun(path: Path) -> bool:

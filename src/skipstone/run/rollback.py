@@ -18,8 +18,9 @@ from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
 from skipstone.run.directory import RunDirectory, later_run, version_for
+from skipstone.run.fold import fold
 from skipstone.run.journal import read_events
-from skipstone.run.runview import RunView, fold
+from skipstone.run.runview import RunView
 from skipstone.run.state import Kind, RunState
 from skipstone.steps.conversion import DeployConfiguration
 from skipstone.steps.database import SyncDatabase

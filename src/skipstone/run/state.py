@@ -56,7 +56,7 @@ class StepState(StrEnum):
     @property
     def passed(self) -> bool:
         """Whether the run goes on from here: it is done, or a person said to go on without it."""
-        return self in {StepState.DONE, StepState.SKIPPED}
+        return self is StepState.DONE or self is StepState.SKIPPED
 
     @property
     def open(self) -> bool:

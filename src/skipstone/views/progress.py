@@ -13,7 +13,8 @@ from rich.text import Text
 
 from skipstone.impact.tally import Felt
 from skipstone.run.budget import Budget, Spent
-from skipstone.run.runview import Event, Fold, GateView, HostCounts, RunView, StageView, StepView
+from skipstone.run.fold import Fold
+from skipstone.run.runview import Event, GateView, HostCounts, RunView, StageView, StepView
 from skipstone.run.state import Kind, RunState, StepState
 from skipstone.views.felt import felt_lines
 from skipstone.views.measure import duration
@@ -136,9 +137,12 @@ def event_lines(event: Event, titles: dict[str, str], *, full: bool) -> list[str
 
 
 @contextmanager
-def shown_progress(console: Console) -> Iterator["Progress"]:
-    """Show a run while it goes on: a picture on a terminal, lines elsewhere. Give what hears the events."""
-    progress = Progress(console)
+def shown_progress(console: Console, fold: Fold | None = None) -> Iterator["Progress"]:
+    """Show a run while it goes on: a picture on a terminal, lines elsewhere. Give what hears the events.
+
+    ``fold`` is where the run stands before the first of them.
+    """
+    progress = Progress(console, fold)
     if not console.is_terminal:
         yield progress
         return
@@ -149,9 +153,9 @@ def shown_progress(console: Console) -> Iterator["Progress"]:
 class Progress:
     """Hears a journal's events, and is the picture of the run."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, fold: Fold | None = None) -> None:
         self._console = console
-        self._fold: Fold | None = None
+        self._fold = fold
         self._titles: dict[str, str] = {}
         self._felt: Sequence[Felt] = ()
         self._spent: Sequence[Spent] = ()
@@ -227,8 +231,8 @@ _TEXTS = {
 def _headline(view: RunView, now: datetime, *, interrupted: bool) -> Text:
     state = "interrupted" if interrupted else str(view.state)
     spent = view.elapsed(now)
-    done = sum(step.state.passed for step in view.steps())
-    count = sum(1 for _ in view.steps())
+    done = sum(stage.passed for stage in view.stages)
+    count = sum(len(stage.steps) for stage in view.stages)
     reason = "" if view.state is RunState.RUNNING else view.reason
     if interrupted:
         reason = "its process is gone; `skipstone resume` goes on with it"
@@ -243,17 +247,16 @@ def _headline(view: RunView, now: datetime, *, interrupted: bool) -> Text:
 
 def _add_stage(table: Table, stage: StageView, now: datetime) -> None:
     mark, style = MARKS[stage.state]
-    going = [step for step in stage.steps if step.state.open]
-    last = now if going else max((step.ended for step in stage.steps if step.ended), default=now)
+    going = stage.going
+    last = now if going else stage.last_end or now
     spent = (last - stage.began).total_seconds() if stage.began else 0
-    done = sum(step.state.passed for step in stage.steps)
     times = (
         f"{duration(int(spent))} / {duration(stage.estimate)}" if stage.began else duration(stage.estimate)
     )
     table.add_row(
         Text(mark, style=style),
         Text(stage.name, style="bold" if stage.began else "dim"),
-        _hosts(stage.hosts) if stage.hosts else f"{done}/{len(stage.steps)}",
+        _hosts(stage.hosts) if stage.hosts else f"{stage.passed}/{len(stage.steps)}",
         times,
     )
     for step in going[:SHOWN_STEPS]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skipstone.plan.plan import Plan
+from skipstone.run.fold import Fold
 from skipstone.run.journal import SAID_AGAIN, read_events
-from skipstone.run.runview import Event, Fold
+from skipstone.run.runview import Event
 from skipstone.run.state import Kind, RunState
 from tests.unit.run.toy import Hosts, Rig, plan_of, toy
 

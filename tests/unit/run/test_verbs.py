@@ -10,9 +10,9 @@ from rich.console import Console
 from skipstone.cli.main import main
 from skipstone.errors import InputError
 from skipstone.plan.planfile import save_plan
+from skipstone.run.fold import Fold
 from skipstone.run.journal import read_events
 from skipstone.run.lock import hold_cloud
-from skipstone.run.runview import Fold
 from skipstone.settings import load_settings
 from skipstone.steps.registry import KINDS
 from skipstone.views.progress import run_json, run_picture, shown_progress
