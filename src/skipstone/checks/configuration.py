@@ -71,6 +71,11 @@ def read_options(host: Host, file: ConfigFile) -> Options | None:
 
 
 def _layer(text: str, host: str) -> _Layer | None:
+    return _layer_on(text, host if host in text else "")
+
+
+@lru_cache(maxsize=1024)  # what does not name its host is the same file on thousands
+def _layer_on(text: str, host: str) -> _Layer | None:
     likeness = likeness_of(text, host)
     values = _read(likeness.form)
     return None if values is None else _Layer(values, likeness.own)

@@ -14,7 +14,12 @@ from skipstone.errors import InputError
 Model = TypeVar("Model", bound=BaseModel)
 Place = Iterable[str | int]
 
-_WORDS = {"missing": "this key is missing", "extra_forbidden": "no key of this name is known here"}
+_UNKNOWN = "no key of this name is known here"
+_WORDS = {
+    "missing": "this key is missing",
+    "extra_forbidden": _UNKNOWN,
+    "unexpected_keyword_argument": _UNKNOWN,
+}
 
 
 class _Loader(yaml.CSafeLoader):

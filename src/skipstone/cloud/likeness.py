@@ -34,8 +34,9 @@ def likeness_of(text: str, host: str) -> Likeness:
     """Return the likeness of a configuration file's text on a host.
 
     The host's name counts where it is in values alone: one that is called ``nova`` has a section of its name.
+    Of a text that does not have it, it is that of any host, ``""``.
     """
-    nameless = _without_name(text, host) if host in text else text
+    nameless = _without_name(text, host) if host and host in text else text
     own = {} if nameless == text else {host: 0}
 
     def gap(found: re.Match[str]) -> str:

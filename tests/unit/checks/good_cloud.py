@@ -1,7 +1,9 @@
 """A small Zed cloud in good order, and ways to disturb it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from skipstone.cloud.model import (
     Agent,
@@ -269,6 +271,10 @@ def unit_with(on: str, name: str, **changes: str) -> Change:
 
 
 def _each(cloud: Cloud, field: str, wanted: Callable[[Fact], bool], changes: dict[str, object]) -> Cloud:
-    items = tuple(item.model_copy(update=changes) if wanted(item) else item for item in getattr(cloud, field))
+    items = tuple(_changed(item, changes) if wanted(item) else item for item in getattr(cloud, field))
     assert items != getattr(cloud, field), f"nothing changed in {field}"
     return cloud.model_copy(update={field: items})
+
+
+def _changed(item: Fact | Instance, changes: dict[str, Any]) -> Fact | Instance:
+    return replace(item, **changes) if isinstance(item, Instance) else item.model_copy(update=changes)

@@ -1,6 +1,7 @@
 """A Cloud on disk: the same back, the same bytes, and no edited file taken for the truth."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from skipstone.cloud.cloudfile import load_cloud, save_cloud
 from skipstone.cloud.fingerprint import digest_of
-from skipstone.cloud.model import AptSource, Cloud, ConfigFile, Host, OperatingSystem
+from skipstone.cloud.model import AptSource, Cloud, ConfigFile, Host, Instance, OperatingSystem
 from skipstone.errors import InputError
 
 HOST = Host(
@@ -138,6 +139,19 @@ def test_mistakes_are_placed(path: Path, old: str, new: str, line: int | None, w
     error = refused(path)
     assert what in error.what
     assert error.where.startswith(f"{path}:{line or ''}")
+
+
+@pytest.mark.parametrize("name", ["cloud.yaml", "cloud.json"])
+def test_instances_come_back_and_what_is_no_fact_of_theirs_is_placed(tmp_path: Path, name: str) -> None:
+    vm = Instance(id="i", name="vm", project="p", host="cmp1", status="ACTIVE", addresses=("192.0.2.1",))
+    cloud = CLOUD.model_copy(update={"instances": (vm, replace(vm, id="j", host=None, task="spawning"))})
+    path = tmp_path / name
+    save_cloud(cloud, path)
+    assert load_cloud(path) == cloud
+    path.write_text(path.read_text().replace("task", "tusk"))
+    error = refused(path)
+    assert "no key of this name" in error.what
+    assert "instances.1.tusk" in error.where
 
 
 def test_another_kind_of_file(path: Path) -> None:
