@@ -82,7 +82,8 @@ class Application:
     def run(self) -> "RunView":
         """Carry the plan out and return where the run then stands; raise what stops it before it begins."""
         from skipstone.cloud.inventory import expect_hooks
-        from skipstone.run.directory import Origin, run_of
+        from skipstone.run.beginning import create, run_of
+        from skipstone.run.directory import Origin
         from skipstone.run.lock import hold_cloud
 
         expect_hooks(self.inventory)
@@ -92,7 +93,7 @@ class Application:
         consent = self._consent(directory)
         with hold_cloud(self.settings.locks, self.plan.cloud, directory.run) as lease:
             cloud = None if directory.begun or self.plan.of_run else self._rediscover()
-            directory.create(self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
+            create(directory, self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
             with self._telling(directory, lease):
                 if directory.begun and directory.view().state.over:
                     return directory.view()  # only the telling was left

@@ -15,7 +15,8 @@ from skipstone.cloud.system import HOOK
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act
-from skipstone.run.directory import RunDirectory, later_run, run_directories, runs_of, version_for
+from skipstone.run.beginning import version_for
+from skipstone.run.directory import RunDirectory, later_run, run_directories, runs_of
 from skipstone.run.job import JOBS
 from skipstone.run.journal import read_events
 from skipstone.run.name import escaped

@@ -1,4 +1,4 @@
-"""The directories of runs: which run of a plan goes on, and where its files are.
+"""The directories of runs: which there are, and where the files of each are.
 
 ::
 
@@ -11,13 +11,10 @@
 import json
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from skipstone import __version__
-from skipstone.errors import InputError, PlanRefused
-from skipstone.plan.plan import Plan
-from skipstone.plan.planfile import plan_digest, save_plan
+from skipstone.errors import InputError
 from skipstone.run.journal import is_begun, read_view
 from skipstone.run.name import escaped
 from skipstone.run.runview import RunView
@@ -55,12 +52,6 @@ class RunDirectory:
     def plan(self) -> Path:
         """The file of the run's plan."""
         return self.path / "plan.yaml"
-
-    def create(self, plan: Plan, origin: Origin) -> None:
-        """Make the directory, with what ``resume`` needs to go on with the run."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        save_plan(plan, self.plan)
-        (self.path / "origin.json").write_text(json.dumps(asdict(origin)))
 
     @property
     def inventory(self) -> Path:
@@ -126,9 +117,9 @@ def find_run(runs: Path, name: str | None) -> RunDirectory:
     Raise InputError where there is none, or several begin so.
     """
     every = run_directories(runs)
-    bereft = [path for path in sorted(runs.glob("*")) if RunDirectory(path).bereft]
-    if bereft and (not every or any(path.name == name for path in bereft)):
-        raise _bereft(RunDirectory(next((path for path in bereft if path.name == name), bereft[-1])))
+    lost = [path for path in sorted(runs.glob("*")) if RunDirectory(path).bereft]
+    if lost and (not every or any(path.name == name for path in lost)):
+        raise journal_gone(RunDirectory(next((path for path in lost if path.name == name), lost[-1])))
     if not every:
         remedy = "`skipstone apply PLAN -i INVENTORY` starts one"
         raise InputError("there is no run", where=str(runs), remedy=remedy)
@@ -165,52 +156,6 @@ def later_run(directory: RunDirectory) -> RunDirectory | None:
     return next((run for run in after if run.begun), None)
 
 
-def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:
-    """Return the run that applying a plan goes on with: its last unfinished one, or a new one.
-
-    A rollback that is done, but has not told so, is not finished.
-
-    ``fresh`` asks for a new one in any case. Raise PlanRefused where the unfinished run is of another
-    plan of this id, InputError where it has lost its journal.
-    """
-    earlier = runs_of(runs, plan.id)
-    number = int(earlier[-1].run.rpartition("-")[2]) + 1 if earlier else 1
-    new = RunDirectory(runs / f"{escaped(plan.id)}-{number}")
-    if not earlier or fresh:
-        return new
-    last = earlier[-1]
-    if last.bereft:
-        raise _bereft(last)
-    view = last.standing()
-    if view is None:
-        return last
-    if view.state.over:
-        return last if _untold(view, runs) else new
-    expect_not_rolling_back(view)
-    _expect_same(view, plan, last)
-    return last
-
-
-def version_for(runs: Path, plan: str) -> str:
-    """Return the version of Skipstone that a plan is of which is made from another run's journal, by its id.
-
-    While a run of it goes on, that is the version that began it, for a repaired one goes on with the same
-    plan; else the present one.
-    """
-    earlier = runs_of(runs, plan)
-    view = earlier[-1].standing() if earlier else None
-    goes_on = view and (not view.state.over or _untold(view, runs))
-    return view.skipstone if view and goes_on else __version__
-
-
-def _untold(view: RunView, runs: Path) -> bool:
-    """Return whether a rollback is done, and died before it could tell the run that it has undone."""
-    if not view.of_run or view.state is not RunState.DONE:
-        return False
-    other = RunDirectory(runs / view.of_run).view()
-    return other.state is RunState.ROLLING_BACK and other.undoing_by == view.run
-
-
 def expect_not_rolling_back(view: RunView) -> None:
     """Raise InputError where a run is being rolled back: it cannot go on meanwhile."""
     if view.state is RunState.ROLLING_BACK:
@@ -221,33 +166,14 @@ def expect_not_rolling_back(view: RunView) -> None:
         )
 
 
-def _bereft(run: RunDirectory) -> InputError:
+def journal_gone(run: RunDirectory) -> InputError:
+    """Return the error that a run has lost its journal."""
     return InputError(
         f"the journal of run {run.run} is gone, so nobody knows how far it came",
         where=str(run.journal),
         remedy="restore that file from a backup; the hosts still hold each job's script, output and exit code"
         " in /var/lib/skipstone/jobs. `skipstone apply PLAN -i INVENTORY --fresh` begins another run, of what"
         " the cloud is now",
-    )
-
-
-def _expect_same(view: RunView, plan: Plan, run: RunDirectory) -> None:
-    if view.plan_digest == plan_digest(plan):
-        return
-    stands = f"the run is {view.state}: {view.reason}"
-    if plan.of_run:
-        raise PlanRefused(
-            f"run {run.run} is not finished, and this version of Skipstone makes another plan of it",
-            where=str(run.path),
-            evidence=f"it was begun with version {view.skipstone}, this is {__version__}; {stands}",
-            remedy=f"`skipstone resume {run.run}` goes on as it was begun; or give it up with"
-            f" `skipstone abort {run.run} --reason TEXT`, and repeat this, which then does all of it anew",
-        )
-    raise PlanRefused(
-        f"run {run.run} is not finished, and was begun with another version of this plan",
-        where=str(run.path),
-        evidence=stands,
-        remedy="apply the plan file that the run was begun with, or say --fresh to begin another run",
     )
 
 

@@ -17,7 +17,8 @@ from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
 from skipstone.plan.plan import Plan, Stage
 from skipstone.run.act import Act, acts_of
-from skipstone.run.directory import RunDirectory, later_run, version_for
+from skipstone.run.beginning import version_for
+from skipstone.run.directory import RunDirectory, later_run
 from skipstone.run.fold import fold
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from skipstone.cloud.command import OPERATOR, Command, Outcome, Result
 from skipstone.errors import HostUnreachable, InputError, RollbackRefused
-from skipstone.run import directory as directories
+from skipstone.run import beginning
 from skipstone.run.checkpoint import kept_by, old_runs, plan_drop, with_sizes
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal
@@ -90,7 +90,7 @@ def test_dropping_goes_on_with_a_repaired_version(tmp_path: Path, monkeypatch: p
     plan = plan_drop(directory)
     hosts.codes = {next(plan.steps()).apply().script: [1]}
     assert carried_out(rig, plan).state is RunState.FAILED
-    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(beginning, "__version__", "99")
     assert carried_out(rig, plan_drop(directory)).run == f"{plan.id}-1"
     assert plan_drop(directory).skipstone == "99", "what begins anew is of this version"
 

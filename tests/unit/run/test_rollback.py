@@ -12,9 +12,9 @@ from skipstone.cloud.command import OPERATOR
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.planfile import load_plan
-from skipstone.run import directory as directories
-from skipstone.run import journal, rollback
-from skipstone.run.directory import RunDirectory, find_run, run_of
+from skipstone.run import beginning, journal, rollback
+from skipstone.run.beginning import run_of
+from skipstone.run.directory import RunDirectory, find_run
 from skipstone.run.gatekeeper import Consent
 from skipstone.run.lock import hold_cloud
 from skipstone.run.rollback import plan_rollback
@@ -335,7 +335,7 @@ def test_a_rollback_goes_on_with_a_repaired_version(tmp_path: Path, monkeypatch:
     directory = begun(rig, plan_of([toy("a", undo="undo a"), toy("b", "a", undo="undo b")]))
     assert roll_back(rig, directory).state is RunState.FAILED
     hosts.ran.clear()
-    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(beginning, "__version__", "99")
     assert roll_back(rig, directory).state is RunState.DONE
     assert hosts.ran == ["toyplan-1-rollback-1/undo.a.2"]
     assert directory.view().state is RunState.ROLLED_BACK
@@ -353,7 +353,7 @@ def test_a_version_that_would_undo_it_otherwise_says_so_and_both_ways_on(
     old = plan_rollback(directory).plan
     assert roll_back(rig, directory).state is RunState.FAILED
     hosts.ran.clear()
-    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(beginning, "__version__", "99")
     monkeypatch.setattr(rollback, "ESTIMATE", rollback.ESTIMATE + 1)
     code, _, err = answer(capsys, "rollback", "--yes")
     assert code == 2
@@ -388,7 +388,7 @@ def test_a_rollback_that_was_killed_as_it_began_goes_on_with_a_repaired_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig, directory, plan = told(tmp_path)
-    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(beginning, "__version__", "99")
     assert carried_out(rig, plan).state is RunState.DONE
     assert directory.view().state is RunState.ROLLED_BACK
 
@@ -398,6 +398,6 @@ def test_a_rollback_that_is_done_is_not_done_again_by_another_version(
 ) -> None:
     rig, directory, plan = told(tmp_path)
     assert asyncio.run(rig.apply(plan)).state is RunState.DONE  # and is killed before it can tell
-    monkeypatch.setattr(directories, "__version__", "99")
+    monkeypatch.setattr(beginning, "__version__", "99")
     monkeypatch.setattr(rollback, "ESTIMATE", rollback.ESTIMATE + 1)
     assert run_of(rig.base / "runs", plan_rollback(directory).plan, fresh=False).run == f"{plan.id}-1"

@@ -17,7 +17,8 @@ from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan
 from skipstone.plan.window import Window
 from skipstone.run import hours
-from skipstone.run.directory import Origin, RunDirectory, find_run, run_of
+from skipstone.run.beginning import create, run_of
+from skipstone.run.directory import Origin, RunDirectory, find_run
 from skipstone.run.engine import open_engine, sqlite_url
 from skipstone.run.journal import read_events, read_view
 from skipstone.run.question import Patience
@@ -246,7 +247,7 @@ def test_a_run_that_has_lost_its_journal_is_not_taken_for_one_that_never_began(t
 def test_a_run_that_was_killed_as_it_began_begins_again(tmp_path: Path) -> None:
     plan = plan_of([toy("a")])
     directory = run_of(tmp_path / "runs", plan, fresh=False)
-    directory.create(plan, Origin("inventory.yaml", measure=False))
+    create(directory, plan, Origin("inventory.yaml", measure=False))
     sqlite_url(directory.engine)
     assert run_of(tmp_path / "runs", plan, fresh=False).run == "toyplan-1"
     with pytest.raises(InputError, match="there is no run"):

@@ -20,7 +20,8 @@ from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.plan import Plan
 from skipstone.plan.rollout import Rollout, Share
 from skipstone.plan.waves import ComputeHost, waves_of
-from skipstone.run.directory import RunDirectory, find_run, run_of
+from skipstone.run.beginning import run_of
+from skipstone.run.directory import RunDirectory, find_run
 from skipstone.run.journal import read_events
 from skipstone.run.lock import hold_cloud
 from skipstone.run.rollback import plan_rollback

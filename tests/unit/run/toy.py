@@ -14,8 +14,9 @@ from typing import ClassVar, Literal
 from skipstone.cloud.command import Command, Outcome, Result, Transport
 from skipstone.errors import HostUnreachable
 from skipstone.plan.plan import Gate, Plan, Stage
+from skipstone.run.beginning import create, run_of
 from skipstone.run.budget import Allowance
-from skipstone.run.directory import Origin, RunDirectory, run_of
+from skipstone.run.directory import Origin, RunDirectory
 from skipstone.run.engine import Engine
 from skipstone.run.gatekeeper import Consent
 from skipstone.run.journal import Journal
@@ -223,7 +224,7 @@ class Rig:
     @contextmanager
     def runner(self, plan: Plan, *, fresh: bool = False) -> Iterator[tuple[Runner, Journal]]:
         directory = run_of(self.base / "runs", plan, fresh=fresh)
-        directory.create(plan, Origin(str(self.base / "inventory.yaml"), measure=False))
+        create(directory, plan, Origin(str(self.base / "inventory.yaml"), measure=False))
         with (
             hold_cloud(self.base / "clouds", plan.cloud, directory.run) as lease,
             Journal(directory.journal, token=lease.token, mask=self.mask) as journal,
