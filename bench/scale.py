@@ -201,9 +201,12 @@ TAIL = """
 The cloud's file (`cloud.json`) has {cloud:.0f} MB, the plan's {plan:.0f} MB, the journal half way
 {journal:.0f} MB in {events:,} events.
 
-The aim for `skipstone plan` is 5 s and 500 MB. What it takes is Python's: it makes an object of each of
-200,000 instances and of 17 steps for each host, and hashes the plan as text. Its files are small since what
-hosts have alike is there once; configuration that differs in addresses alone is converted once.
+The aim for `skipstone plan` is 5 s and 500 MB. Steps that hosts have alike but for their name are made for
+two of them, and the others' are text with another name in it. What is left goes by each host: its facts are
+read, hashed and looked at by fifty checks, its files' own hashes are in a step of its own, and where it is in
+the waves is computed. Files are small since what hosts have alike is there once; configuration that differs
+in addresses alone is converted once. `status` reads where the run stood some hundred events ago, and folds
+the rest.
 
 ## How long the waves take
 

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import JsonValue
 
 from skipstone.errors import PlanRefused
+from skipstone.plan.repeating import Entry, Model, Repeat, id_and_host, is_plain, made, text_of
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Step
 
@@ -26,48 +27,36 @@ _DIFFERENCES = 8
 """Values that may differ: with more of them, a step is read more easily in full."""
 
 
-class _Model(NamedTuple):
-    """A step that is in the file in full, the host that it is of, and its parameters as JSON."""
-
-    id: str
-    host: str
-    text: str
-
-
-def _host_of(step: Step) -> str:
-    return step.group or step.host
-
-
 @dataclass(frozen=True)
 class Writing:
     """Says of each step, in the order of the file, whether it is like one before it."""
 
-    _models: dict[str, deque[_Model]] = field(default_factory=dict)
+    _models: dict[str, deque[Model]] = field(default_factory=dict)
 
-    def brief(self, step: Step, text: str) -> dict[str, JsonValue] | None:
+    def brief(self, entry: Entry, text: str) -> dict[str, JsonValue] | None:
         """Return what the file says instead of a step's parameters (``text``), or None: they are in full."""
-        host = _host_of(step)
-        models = self._models.setdefault(step.id.replace(host, "*"), deque(maxlen=_MODELS))
+        id_, host = id_and_host(entry)
+        models = self._models.setdefault(id_.replace(host, "*"), deque(maxlen=_MODELS))
         for model in models:
-            if host != model.host and model.text.replace(model.host, host) == text:
-                return {LIKE: model.id, "host": host}
+            if host != model.host and model.renamed(host) == text:
+                return {LIKE: model.outline.id, "host": host}
         for model in models:
-            differing = _differing(model.text.replace(model.host, host), text) if host != model.host else None
+            differing = _differing(model.renamed(host), text) if host != model.host else None
             if differing is not None:
-                return {LIKE: model.id, "host": host, "but": differing}
-        models.append(_Model(step.id, host, text))
+                return {LIKE: model.outline.id, "host": host, "but": differing}
+        models.append(Model(made(entry), text))
         return None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Makes the steps of a plan file, in its order; ``scripts`` are the commands that it shows, by step."""
+    """Reads the steps of a plan file, in its order; ``shown`` are those that it shows with their commands."""
 
     where: str
-    scripts: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
-    _models: dict[str, tuple[type[Step], _Model]] = field(default_factory=dict)
+    shown: list[tuple[Step, dict[str, dict[str, str]]]] = field(default_factory=list)
+    _models: dict[str, Model] = field(default_factory=dict)
 
-    def step(self, item: dict[str, Any]) -> Step:
+    def entry(self, item: dict[str, Any]) -> Entry:
         """Return an item's step; raise PlanRefused where its kind is unknown, or KeyError its model."""
         if LIKE in item:
             return self._alike(item[LIKE], item["host"], item.get("but"))
@@ -79,19 +68,18 @@ class Reading:
                 remedy="Use the version of Skipstone that made the plan, or plan again.",
             )
         step = kind.model_validate({key: value for key, value in item.items() if key != "scripts"})
-        self.scripts[step.id] = item.get("scripts") or {}
-        self._models[step.id] = kind, _Model(step.id, _host_of(step), step.model_dump_json())
+        self.shown.append((step, item.get("scripts") or {}))
+        self._models[step.id] = Model(step, text_of(step))
         return step
 
-    def _alike(self, like: str, host: str, but: dict[str, JsonValue] | None) -> Step:
-        kind, model = self._models[like]
-        text = model.text.replace(model.host, host)
-        if not but:
-            return kind.model_validate_json(text)
-        data = json.loads(text)
-        for place, value in but.items():
+    def _alike(self, like: str, host: str, but: dict[str, JsonValue] | None) -> Entry:
+        model = self._models[like]
+        if not but and model.is_plain and is_plain(host):
+            return Repeat(model, host)
+        data = json.loads(model.renamed(host))
+        for place, value in (but or {}).items():
             _put(data, place.split("."), value)
-        return kind.model_validate(data)
+        return type(model.step).model_validate(data)
 
 
 def gathered(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -121,7 +109,7 @@ def _differing(model: str, other: str) -> dict[str, JsonValue] | None:
     """Return the values that differ, by their place; None where there is more to it than some values."""
     try:
         found = dict(_differences(json.loads(model), json.loads(other)))
-    except _UnlikeError:
+    except (_UnlikeError, ValueError):  # a host that is called `true` gives its name to what is no text
         return None
     return found if len(found) <= _DIFFERENCES else None
 

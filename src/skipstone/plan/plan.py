@@ -3,16 +3,18 @@
 A plan has no clock and no chance in it: the same Cloud, Catalog and target give the same bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Literal
+from itertools import chain
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, PlainValidator, SerializationInfo, TypeAdapter, field_serializer
 
 from skipstone.checks.finding import Finding
 from skipstone.cloud.fingerprint import Fingerprint
 from skipstone.cloud.model import Fact
 from skipstone.plan.admission import forecast
+from skipstone.plan.repeating import Entry, Repeat, Steps, entries_of, outlines_of
 from skipstone.plan.window import Window
 from skipstone.steps.step import Reversibility, Step, is_empty
 
@@ -23,6 +25,18 @@ GATE_EXPIRES = 2 * 3600
 ALWAYS_A_WAY_BACK = (
     "no point of no return: `skipstone rollback` undoes all of it, until the run's checkpoints are dropped"
 )
+
+
+_STEPS = TypeAdapter(tuple[Step, ...])
+
+
+def _steps(value: object) -> Sequence[Step]:
+    return value if isinstance(value, Steps) else _STEPS.validate_python(value)
+
+
+def _is_final(entry: Entry) -> bool:
+    step = entry.model.step if isinstance(entry, Repeat) else entry
+    return step.reversibility is Reversibility.NONE
 
 
 class Stage(Fact):
@@ -40,13 +54,17 @@ class Stage(Fact):
 
     name: str
     title: str
-    steps: tuple[SerializeAsAny[Step], ...]
+    steps: Annotated[Sequence[Step], PlainValidator(_steps)]
     at_once: int | None = None
     per_zone: int | None = None
     lanes: dict[str, int] = Field(default_factory=dict, exclude_if=is_empty)
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=is_empty)
     failures: int = Field(0, exclude_if=is_empty)
     windows: tuple[Window, ...] = Field((), exclude_if=is_empty)
+
+    @field_serializer("steps")
+    def _plainly(self, steps: Sequence[Step], info: SerializationInfo) -> list[dict[str, Any]]:
+        return [step.model_dump(mode=info.mode) for step in steps]
 
     @cached_property
     def seconds(self) -> dict[str, int]:
@@ -56,8 +74,9 @@ class Stage(Fact):
         """
         ends: dict[str, int] = {}
         found = dict.fromkeys(self.groups, 0)
-        groups = {step.id: step.group for step in self.steps}
-        for step in self.steps:
+        steps = outlines_of(self.steps)
+        groups = {step.id: step.group for step in steps}
+        for step in steps:
             own = (ends[need] for need in step.needs if groups[need] == step.group)
             ends[step.id] = step.estimate + max(own, default=0)
             found[step.group] = max(found.get(step.group, 0), ends[step.id])
@@ -68,7 +87,7 @@ class Stage(Fact):
         """Seconds that it takes as its needs and lanes allow, without waiting for a window."""
         alone = self.seconds.get("", 0)
         if self.at_once and not self.groups:
-            alone = max(alone, sum(step.estimate for step in self.steps) // self.at_once)
+            alone = max(alone, sum(step.estimate for step in outlines_of(self.steps)) // self.at_once)
         groups = ((name, lanes, self.seconds[name]) for name, lanes in self.groups.items())
         return max(alone, forecast(groups, self.lanes))
 
@@ -118,7 +137,8 @@ class Plan(Fact):
     @cached_property
     def point_of_no_return(self) -> str | None:
         """Id of the first step that nothing can undo, or None."""
-        return next((step.id for step in self.steps() if step.reversibility is Reversibility.NONE), None)
+        entries = chain.from_iterable(entries_of(stage.steps) for stage in self.stages)
+        return next((one.id for one in entries if _is_final(one)), None)
 
     @property
     def estimate(self) -> int:

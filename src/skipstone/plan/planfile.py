@@ -6,12 +6,11 @@ host is not shown again (``alike``).
 """
 
 import difflib
-import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,14 @@ from skipstone.collecting import collecting_later
 from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.alike import Reading, Writing, gathered, spread
 from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.repeating import Entry, Repeat, Steps, compact, entries_of, made, text_of
 from skipstone.plan.yamltext import flow_text, item_text, yaml_text
 from skipstone.steps.step import Step
 
 ACTS = ("is_done", "apply", "verify", "diagnose", "reset", "revert", "revert_rest", "intact")
 
-Scripts = dict[str, dict[str, dict[str, str]]]
-"""Step's id -> act -> host and script."""
+Shown = list[tuple[Step, dict[str, dict[str, str]]]]
+"""Steps, with act -> host and script."""
 
 HEADER = """\
 # A plan of Skipstone. Read it, or print it as a runbook:  skipstone runbook {name}
@@ -46,12 +46,16 @@ def commands_of(step: Step) -> dict[str, dict[str, str]]:
 
 def plan_digest(plan: Plan) -> str:
     """Hash of everything in the plan, as JSON with its keys in order; made step by step: it can be large."""
-    return _digest(plan, _texts(plan))
+    return _digest(plan, map(_text, _entries(plan)))
 
 
-def _texts(plan: Plan) -> Iterator[str]:
-    """Yield each step's parameters as JSON."""
-    return (_compact(step.model_dump(mode="json")) for step in plan.steps())
+def _entries(plan: Plan) -> Iterator[Entry]:
+    """Yield every step in plan order, some of them as repeats."""
+    return chain.from_iterable(entries_of(stage.steps) for stage in plan.stages)
+
+
+def _text(entry: Entry) -> str:
+    return entry.text if isinstance(entry, Repeat) else text_of(entry)
 
 
 def _digest(plan: Plan, texts: Iterator[str]) -> str:
@@ -72,7 +76,7 @@ def _with_list(facts: dict[str, Any], name: str, items: Iterable[Iterable[str]])
     for number, key in enumerate(sorted([*facts, name])):
         yield f'{"," if number else "{"}"{key}":'
         if key != name:
-            yield _compact(facts[key])
+            yield compact(facts[key])
             continue
         yield "["
         for position, item in enumerate(items):
@@ -80,10 +84,6 @@ def _with_list(facts: dict[str, Any], name: str, items: Iterable[Iterable[str]])
             yield from item
         yield "]"
     yield "}"
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def to_data(plan: Plan) -> dict[str, Any]:
@@ -95,16 +95,16 @@ def to_data(plan: Plan) -> dict[str, Any]:
     return {"digest": plan_digest(plan), "point_of_no_return": plan.point_of_no_return, **data}
 
 
-def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Scripts]:
+def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Shown]:
     """Return the plan that ``to_data`` wrote and the commands it showed; raise PlanRefused where edited."""
     reading = Reading(where)
-    stages = [{**stage, "steps": [*map(reading.step, stage["steps"])]} for stage in data["stages"]]
+    stages = [{**stage, "steps": Steps(map(reading.entry, stage["steps"]))} for stage in data["stages"]]
     known = {key: value for key, value in data.items() if key not in {"digest", "point_of_no_return"}}
     plan = Plan.model_validate({**known, "findings": spread(data.get("findings") or ()), "stages": stages})
     if data.get("digest") != plan_digest(plan):
         remedy = "Make the plan again with `skipstone plan`; an edited plan is never carried out."
         raise PlanRefused("the plan was changed after it was made", where=where, remedy=remedy)
-    return plan, reading.scripts
+    return plan, reading.shown
 
 
 @collecting_later()
@@ -122,8 +122,9 @@ def _pieces(plan: Plan) -> Iterator[str]:
     writing, steps = Writing(), deque[str]()
 
     def texts() -> Iterator[str]:
-        for step, text in zip(plan.steps(), _texts(plan), strict=True):
-            steps.append(_shown(step, writing.brief(step, text)))
+        for entry in _entries(plan):
+            text = _text(entry)
+            steps.append(_shown(entry, writing.brief(entry, text)))
             yield text
 
     head = {"digest": _digest(plan, texts()), "point_of_no_return": plan.point_of_no_return}
@@ -133,13 +134,14 @@ def _pieces(plan: Plan) -> Iterator[str]:
     for stage in plan.stages:
         yield item_text(stage.model_dump(mode="json", exclude={"steps"}), "")
         yield "  steps:\n" if stage.steps else "  steps: []\n"
-        yield from (steps.popleft() for _ in stage.steps)
+        yield from (steps.popleft() for _ in range(len(stage.steps)))
 
 
-def _shown(step: Step, brief: dict[str, JsonValue] | None) -> str:
+def _shown(entry: Entry, brief: dict[str, JsonValue] | None) -> str:
     """Return what the file says of a step: in brief, or all of it with its commands."""
     if brief:
         return f"  - {flow_text(brief)}\n"
+    step = made(entry)
     return item_text(step.model_dump(mode="json") | {"scripts": commands_of(step)}, "  ")
 
 
@@ -150,8 +152,8 @@ def load_plan(path: Path) -> Plan:
     commands are not those that this version of Skipstone runs.
     """
     plan, shown = _read(path)
-    for step in plan.steps():
-        if step.id in shown and shown[step.id] != commands_of(step):
+    for step, commands in shown:
+        if commands != commands_of(step):
             raise PlanRefused(
                 f"the commands of step {step.id} are not those that its parameters give",
                 where=str(path),
@@ -170,21 +172,20 @@ def renew_plan(path: Path) -> tuple[Plan, str]:
     plan, shown = _read(path)
     diffs = (
         difflib.unified_diff(
-            shown[step.id].get(act, {}).get("script", "").splitlines(),
+            commands.get(act, {}).get("script", "").splitlines(),
             commands_of(step).get(act, {}).get("script", "").splitlines(),
             f"{step.id} {act}",
             f"{step.id} {act}",
             lineterm="",
         )
-        for step in plan.steps()
-        if step.id in shown
+        for step, commands in shown
         for act in ACTS
     )
     return plan, "\n".join(line for diff in diffs for line in diff)
 
 
 @collecting_later()
-def _read(path: Path) -> tuple[Plan, Scripts]:
+def _read(path: Path) -> tuple[Plan, Shown]:
     try:
         data = _parsed(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

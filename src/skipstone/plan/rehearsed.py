@@ -14,6 +14,7 @@ from skipstone.checks.finding import Finding, Severity
 from skipstone.cloud.model import Cloud
 from skipstone.errors import PlanRefused
 from skipstone.plan.plan import Stage
+from skipstone.plan.repeating import Entry, Repeat, Steps, entries_of, made
 from skipstone.rehearsal.report import READS_AT_ONCE, Ended, RehearsalReport, ServiceReport
 from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases
 from skipstone.steps.database import MigrateOnline, SyncDatabase
@@ -66,9 +67,18 @@ def said_of(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def timed(stages: tuple[Stage, ...], report: RehearsalReport) -> tuple[Stage, ...]:
     """Return the stages with measured seconds where the rehearsal has done what a step does."""
     return tuple(
-        stage.model_copy(update={"steps": tuple(_timed(stage, step, report) for step in stage.steps)})
+        stage.model_copy(
+            update={"steps": Steps(_timed_entry(stage, entry, report) for entry in entries_of(stage.steps))}
+        )
         for stage in stages
     )
+
+
+def _timed_entry(stage: Stage, entry: Entry, report: RehearsalReport) -> Entry:
+    """Return a step in full where it takes another time than its model."""
+    if isinstance(entry, Repeat) and _measured(stage, entry.model.step, report) is None:
+        return entry
+    return _timed(stage, made(entry), report)
 
 
 def _timed(stage: Stage, step: Step, report: RehearsalReport) -> Step:

@@ -9,6 +9,7 @@ from rich.tree import Tree
 from skipstone.checks.check import listed
 from skipstone.checks.finding import Finding, Severity
 from skipstone.plan.plan import ALWAYS_A_WAY_BACK, Plan, Stage
+from skipstone.plan.repeating import outlines_of
 from skipstone.steps.step import Impact, Reversibility, Step
 from skipstone.views.measure import duration
 from skipstone.views.waves import limits_text
@@ -30,7 +31,8 @@ _IMPACT_STYLE = {
 def plan_tree(plan: Plan) -> Tree:
     """Return the plan: stages, steps, hosts, what each does to users, and the point of no return."""
     tree = Tree(f"[bold]{escape(plan.id)}[/]  {plan.source} → {plan.target}, {plan.strategy}")
-    head = tree.add(f"about {duration(plan.estimate)} in {sum(1 for _ in plan.steps())} steps")
+    count = sum(len(stage.steps) for stage in plan.stages)
+    head = tree.add(f"about {duration(plan.estimate)} in {count} steps")
     alike = Counter(_finding(found) for found in plan.findings if found.severity is not Severity.INFO)
     for line, number in alike.items():
         head.add(f"{line} [dim]({number:,} times)[/]" if number > 1 else line)
@@ -62,25 +64,21 @@ def _lines(plan: Plan, stage: Stage) -> Iterator[str]:
     """Yield a stage's steps: of a wave's hosts those of the first, of very many of a kind some."""
     hosts = list(stage.groups)
     left = hosts[1:] if len(hosts) > _FEW else []
-    kinds = Counter(map(_kind, stage.steps))
+    steps = outlines_of(stage.steps)
+    kinds = Counter(step.kind for step in steps)
     many = [kind for kind, number in kinds.items() if number > _MANY and not left]
     seen: Counter[str] = Counter()
-    for step in stage.steps:
-        kind = _kind(step)
-        seen[kind] += 1
+    for place, step in enumerate(steps):
+        seen[step.kind] += 1
         if step.id == plan.point_of_no_return:
             yield "[bold red]── point of no return: what follows is not undone by Skipstone ──[/]"
-        elif (left and step.group != hosts[0]) or (kind in many and seen[kind] > _SHOWN):
+        elif (left and step.group != hosts[0]) or (step.kind in many and seen[step.kind] > _SHOWN):
             continue
-        yield _line(step)
+        yield _line(stage.steps[place])
     if left:
         yield f"and the same on {len(left):,} more: {escape(listed(left))}"
     for kind in many:
         yield f"and {kinds[kind] - _SHOWN:,} more steps of kind {kind}"
-
-
-def _kind(step: Step) -> str:
-    return str(type(step).model_fields["kind"].default)
 
 
 def _line(step: Step) -> str:

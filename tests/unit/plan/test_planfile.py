@@ -105,6 +105,14 @@ def test_a_step_that_is_another_hosts_but_for_its_name_is_shown_once(tmp_path: P
     assert load_plan(path) == plan
 
 
+@pytest.mark.parametrize("name", ["false", "null", "5", "id", "exact", "n"])
+def test_a_host_may_be_called_as_what_plans_are_written_with(tmp_path: Path, name: str) -> None:
+    plan, path = on_hosts(name, "cmp2", "cmp3"), tmp_path / "plan.yaml"
+    save_plan(plan, path)
+    assert "host: cmp3}" in path.read_text()
+    assert load_plan(path) == plan
+
+
 def test_the_same_finding_on_many_hosts_is_shown_once(tmp_path: Path) -> None:
     old = Finding(id="old", severity=Severity.WARNING, title="Old", evidence="1 < 2", remedy="", where="cmp1")
     found = [old, *(old.model_copy(update={"where": name}) for name in ("cmp2", "cmp3"))]

@@ -1,13 +1,14 @@
 """The computes, in waves under their running instances, and what only the last of them allows."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from skipstone.catalog.service import Place, Purpose
 from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
+from skipstone.plan.repeating import Steps, entries_of, outlines_of
 from skipstone.plan.strategies.in_place.auditing import audit_allocations
+from skipstone.plan.strategies.in_place.cohorts import steps_of
 from skipstone.plan.strategies.in_place.configuration import (
     check_conversion,
     check_policies,
@@ -29,7 +30,7 @@ from skipstone.plan.strategies.in_place.preparation import (
     download,
     download_still,
     keep,
-    place_workarounds,
+    place_workaround,
     workaround_hosts,
     workaround_text,
 )
@@ -76,7 +77,7 @@ def _stage(layout: Layout, wave: Wave, hosts: Iterable[Host]) -> Stage:
     return Stage(
         name=wave.name,
         title=wave.title,
-        steps=tuple(chain.from_iterable(_group(layout, host) for host in hosts)),
+        steps=Steps(steps_of(layout, hosts, lambda host: tuple(_group(layout, host)))),
         lanes=wave.limits,
         groups=wave.hosts,
         failures=layout.rollout.failures,
@@ -101,7 +102,7 @@ def _prepare_late(layout: Layout, host: Host) -> tuple[Step, ...]:
         *back_up_configuration(layout, (host,)),
         *download(layout, (host,)),
         *keep(layout, (host,)),
-        *place_workarounds(layout, (host,)),
+        *place_workaround(layout, host),
         check_backups(layout, host),
     )
     needs = ((), *((step.id,) for step in steps))
@@ -276,10 +277,11 @@ def verify_postponed(layout: Layout) -> Stage:
 
 def finish(layout: Layout) -> Stage:
     """Take away what only the mixed time needed, run what needs every compute upgraded, and ask nova."""
-    removals = _remove_workarounds(layout)
-    restarts = _restart_nova(layout, needs=tuple(step.id for step in removals)) if removals else ()
-    steps: list[Step] = [*removals, *restarts]
-    after = tuple(step.id for step in steps)
+    removals = Steps(steps_of(layout, workaround_hosts(layout), lambda host: (_remove_workaround(host),)))
+    removed = tuple(step.id for step in outlines_of(removals))
+    restarts = _restart_nova(layout, needs=removed) if removals else ()
+    steps: list[Step] = [*restarts]
+    after = (*removed, *(step.id for step in steps))
     for service in layout.services:
         online = migrate_online(layout, service, stage="finish", needs=after, impact=Impact.NONE)
         steps += online
@@ -298,32 +300,32 @@ def finish(layout: Layout) -> Stage:
         )
     nova = tuple(service for service in layout.services if service.name == "nova")
     checks = status_checks(layout, "finish", nova)
-    waits = tuple(step.id for step in steps)
+    waits = (*removed, *(step.id for step in steps))
     return Stage(
         name="finish",
         title="Finish",
-        steps=(
-            *steps,
-            *(check.model_copy(update={"needs": waits}) for check in checks),
-            *audit_allocations(layout, needs=waits),
+        steps=Steps(
+            (
+                *entries_of(removals),
+                *steps,
+                *(check.model_copy(update={"needs": waits}) for check in checks),
+                *audit_allocations(layout, needs=waits),
+            )
         ),
     )
 
 
-def _remove_workarounds(layout: Layout) -> tuple[Step, ...]:
-    return tuple(
-        RemoveFile(
-            id=f"finish.ffu-workaround.{host.name}",
-            title=f"Remove the workaround for older computes from {host.name}",
-            host=host.name,
-            deadline=60,
-            estimate=1,
-            path=WORKAROUND,
-            text=workaround_text(),
-            owner="root:nova",
-            mode="0640",
-        )
-        for host in workaround_hosts(layout)
+def _remove_workaround(host: Host) -> Step:
+    return RemoveFile(
+        id=f"finish.ffu-workaround.{host.name}",
+        title=f"Remove the workaround for older computes from {host.name}",
+        host=host.name,
+        deadline=60,
+        estimate=1,
+        path=WORKAROUND,
+        text=workaround_text(),
+        owner="root:nova",
+        mode="0640",
     )
 
 

@@ -385,4 +385,8 @@ class Layout:
 
     def must_handle(self, step: str) -> bool:
         """Say whether a finding counts on the plan's step (or steps) of this id prefix."""
-        return any(finding.handled_by == step for finding in self.findings)
+        return step in self._handling
+
+    @cached_property
+    def _handling(self) -> frozenset[str | None]:
+        return frozenset(finding.handled_by for finding in self.findings)

@@ -6,7 +6,9 @@ from itertools import chain
 from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 from skipstone.plan.plan import Stage
+from skipstone.plan.repeating import Steps
 from skipstone.plan.strategies.in_place.auditing import note_allocations
+from skipstone.plan.strategies.in_place.cohorts import steps_of
 from skipstone.plan.strategies.in_place.layout import Layout
 from skipstone.plan.strategies.in_place.versions import keep_versions
 from skipstone.steps.backup import BackupConfiguration, DumpDatabases, ExportDefinitions, ProveDumpRestores
@@ -55,7 +57,12 @@ def backup(layout: Layout) -> Stage:
     return Stage(
         name="backup",
         title="Back up, and prove that the backups restore",
-        steps=(*back_up_configuration(layout, layout.prepared), dump, proof, _definitions(layout)),
+        steps=Steps(
+            (
+                *steps_of(layout, layout.prepared, lambda host: back_up_configuration(layout, (host,))),
+                *(dump, proof, _definitions(layout)),
+            )
+        ),
     )
 
 
@@ -90,13 +97,15 @@ def prepare(layout: Layout) -> Stage:
     return Stage(
         name="prepare",
         title="Prepare while everything runs",
-        steps=(
-            *download(layout, layout.prepared),
-            *keep(layout, layout.prepared),
-            *_service_role(layout),
-            *_collations(layout),
-            *place_workarounds(layout, layout.prepared),
-            *note_allocations(layout),
+        steps=Steps(
+            (
+                *steps_of(layout, layout.prepared, lambda host: download(layout, (host,))),
+                *steps_of(layout, layout.prepared, lambda host: keep(layout, (host,))),
+                *_service_role(layout),
+                *_collations(layout),
+                *steps_of(layout, layout.prepared, lambda host: place_workaround(layout, host)),
+                *note_allocations(layout),
+            )
         ),
     )
 
@@ -213,17 +222,18 @@ def workaround_hosts(layout: Layout) -> tuple[Host, ...]:
     """
     if not layout.must_handle("prepare.ffu-workaround"):
         return ()
-    return tuple(
-        host
-        for host in (*layout.controls, *layout.computes)
-        if any(package.source == "nova" for package in host.packages)
-    )
+    return tuple(host for host in (*layout.controls, *layout.computes) if _has_nova(host))
 
 
-def place_workarounds(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]:
-    """Return the steps that place the drop-in on those of these hosts that carry it."""
-    names = {host.name for host in hosts}
-    return tuple(
+def _has_nova(host: Host) -> bool:
+    return any(package.source == "nova" for package in host.packages)
+
+
+def place_workaround(layout: Layout, host: Host) -> tuple[Step, ...]:
+    """Return the step that places the drop-in on a host, if it carries it."""
+    if not layout.must_handle("prepare.ffu-workaround") or not _has_nova(host):
+        return ()
+    return (
         PlaceFile(
             id=f"prepare.ffu-workaround.{host.name}",
             title=f"Let nova on {host.name} start beside older computes",
@@ -234,7 +244,5 @@ def place_workarounds(layout: Layout, hosts: Iterable[Host]) -> tuple[Step, ...]
             text=workaround_text(),
             owner="root:nova",
             mode="0640",
-        )
-        for host in workaround_hosts(layout)
-        if host.name in names
+        ),
     )
