@@ -12,7 +12,7 @@ from rich.console import Console
 
 from skipstone.catalog import load_catalog
 from skipstone.checks.examination import examine
-from skipstone.cloud.model import Agent, Cloud, ConfigFile, Host, Instance
+from skipstone.cloud.model import Agent, Cloud, ConfigFile, Filesystem, Host, Instance
 from skipstone.errors import SkipstoneError
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import load_plan, plan_digest, save_plan
@@ -32,15 +32,13 @@ NAMES = (
 
 
 @st.composite
-def computes(draw: st.DrawFn, name: str) -> tuple[Host, Agent, int]:
-    """A compute, what nova says of it, and how many instances it has."""
-    cloud = cloud_in(HERE / "zed-small")
-    model = cloud.host(draw(st.sampled_from(["cmp1", "cmp2"])))
-    agent = next(one for one in cloud.agents if one.binary == "nova-compute")
+def own_facts(draw: st.DrawFn, host: Host, name: str) -> dict[str, Any]:
+    """Whatever is left out of a kind: every host has its own."""
     number = draw(st.integers(1, 200))
     own = ConfigFile(path="/etc/nova/nova.conf.d/own.conf", sha256=f"{number:064}", size=9, left_out="")
     text = draw(st.sampled_from([f"[DEFAULT]\nmy_ip = 192.0.2.{number}\n", "[DEFAULT]\nvnc_port = 1\n"]))
-    facts: dict[str, Any] = {
+    more = (own.model_copy(update={"text": text}),) if draw(st.integers(0, 3)) == 0 else ()
+    return {
         "name": name,
         "address": f"192.0.2.{number}",
         "boot_id": str(number),
@@ -48,7 +46,20 @@ def computes(draw: st.DrawFn, name: str) -> tuple[Host, Agent, int]:
         "cpus": number,
         "memory_total": number << 30,
         "memory_available": number << 29,
+        "filesystems": (Filesystem(mount="/", size=number << 34, free=number << 33),),
         "zone": draw(st.sampled_from([None, "r1", "r2"])),
+        "config_files": (*host.config_files, *more),
+    }
+
+
+@st.composite
+def computes(draw: st.DrawFn, name: str) -> tuple[Host, Agent, int]:
+    """A compute, what nova says of it, and how many instances it has."""
+    cloud = cloud_in(HERE / "zed-small")
+    model = cloud.host(draw(st.sampled_from(["cmp1", "cmp2"])))
+    agent = next(one for one in cloud.agents if one.binary == "nova-compute")
+    facts: dict[str, Any] = {
+        "name": name,
         "snapshots": draw(st.sampled_from([model.snapshots, "", "copy", "lvm"])),
         "installed": draw(st.sampled_from([None, 1 << 30, 9 << 30])),
         "reinstall_hook": draw(st.sampled_from(["", "/usr/local/bin/again"])),
@@ -57,8 +68,6 @@ def computes(draw: st.DrawFn, name: str) -> tuple[Host, Agent, int]:
         facts["units"] = tuple(unit for unit in model.units if "openvswitch" not in unit.name)
     if draw(st.booleans()):
         facts["packages"] = tuple(one for one in model.packages if one.name != "openvswitch-switch")
-    if draw(st.booleans()):
-        facts["config_files"] = (*model.config_files, own.model_copy(update={"text": text}))
     domain = draw(st.sampled_from(["", ".example.org"])) if "." not in name else ""
     says = {"host": f"{name}{domain}", "version": draw(st.sampled_from([66, 61, None])), "zone": "az1"}
     return model.model_copy(update=facts), agent.model_copy(update=says), draw(st.integers(0, 3))
@@ -74,7 +83,9 @@ def clouds(draw: st.DrawFn) -> Cloud:
     for name in names:
         alone = draw(st.integers(0, 7)) == 0
         host, agent, count = draw(computes(name)) if alone else draw(st.sampled_from(kinds))
-        hosts.append(host.model_copy(update={"name": name}))
+        own = draw(own_facts(host, name))
+        assert own.keys() == cohorts.OWN
+        hosts.append(host.model_copy(update=own))
         agents.append(agent.model_copy(update={"host": agent.host.replace("?", name)}))
         instances += (
             Instance(id=f"{name}{number}", name="vm", project="p", host=agents[-1].host, status="ACTIVE")

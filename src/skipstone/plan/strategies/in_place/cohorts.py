@@ -51,17 +51,26 @@ def _models(steps: Sequence[Step], others: Sequence[Step], host: str) -> list[Mo
     return models if [model.renamed(host) for model in models] == [*map(text_of, others)] else None
 
 
-def _kind(layout: Layout, host: Host) -> Hashable:
-    """Return what steps go by of a host but its name; one that is no compute is of its own kind.
+OWN = frozenset(
+    {"name", "address", "zone", "boot_id", "cpus", "memory_total", "memory_available", "clock_offset"}
+    | {"filesystems", "config_files"}
+)
+"""What of a host's facts no step of it goes by, but for its name.
 
-    What thousands of hosts have alike is there once (``cloud.sharing``), and is told by its identity.
-    """
+A fact that is not here makes a kind of its own: a plan may take longer then, and is never another one.
+"""
+
+_SHARED = frozenset({"packages", "units", "apt_sources"})
+"""What thousands of hosts have alike is there once (``cloud.sharing``), and is told by its identity."""
+
+
+def _kind(layout: Layout, host: Host) -> Hashable:
+    """Return what steps go by of a host but its name; one that is no compute is of its own kind."""
     if not host.unit("nova-compute"):
         return host.name
+    facts = [(name, getattr(host, name)) for name in Host.model_fields if name not in OWN]
     return (
-        host.name.partition(".")[2],
-        *(host.groups, host.reachable, host.os, id(host.packages), id(host.units)),
-        *(host.snapshots, host.snapshot_hook, host.reinstall_hook, host.installed),
+        *(id(value) if name in _SHARED else value for name, value in facts),
         *_of_nova(layout, host),
         *_of_files(layout, host),
     )
