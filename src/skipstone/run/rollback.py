@@ -228,19 +228,13 @@ def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
     by_step = {act.step: act for act in acts}
     keepers = [act for act in acts if act.holds and act.revert]
     steps = _in_order(
-        Revert(
-            id=f"undo.{act.step}",
+        _revert(
+            act,
+            act.revert,
+            name=f"undo.{act.step}",
             title=f"Undo: {act.title}",
-            host=act.revert["host"],
             needs=tuple(f"undo.{name}" for name in _undone_before(act, by_step, keepers)),
-            deadline=act.deadline,
-            estimate=ESTIMATE,
-            impact=act.impact,
-            transient=act.transient,
-            group=act.group,
-            of=act.step,
-            script=act.revert["script"],
-        )
+        ).model_copy(update={"impact": act.impact, "group": act.group})
         for act in reversed(acts)
         if act.revert
     )
@@ -267,19 +261,30 @@ def _rest(stage: Mapping[str, Any], acts: Iterable[Act]) -> Stage:
             continue
         before = [step.id for step in steps if step.host == rest["host"]]
         steps.append(
-            Revert(
-                id=f"rest.{act.step}",
+            _revert(
+                act,
+                rest,
+                name=f"rest.{act.step}",
                 title=f"Undo the rest: {act.title}",
-                host=rest["host"],
                 needs=tuple(before[-1:]),
-                deadline=act.deadline,
-                estimate=ESTIMATE,
-                transient=act.transient,
-                of=act.step,
-                script=rest["script"],
             )
         )
     return Stage(name=f"rest-{stage['name']}", title=f"Undo the rest: {stage['title']}", steps=tuple(steps))
+
+
+def _revert(act: Act, command: Mapping[str, str], *, name: str, title: str, needs: tuple[str, ...]) -> Revert:
+    """Return a step that runs one of an act's ways back."""
+    return Revert(
+        id=name,
+        title=title,
+        host=command["host"],
+        needs=needs,
+        deadline=act.deadline,
+        estimate=ESTIMATE,
+        transient=act.transient,
+        of=act.step,
+        script=command["script"],
+    )
 
 
 def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:

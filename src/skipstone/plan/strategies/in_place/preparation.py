@@ -220,18 +220,17 @@ def workaround_hosts(layout: Layout) -> tuple[Host, ...]:
 
     Nova refuses to start while a compute is older than it accepts; upgraded computes refuse as well.
     """
-    if not layout.must_handle("prepare.ffu-workaround"):
-        return ()
-    return tuple(host for host in (*layout.controls, *layout.computes) if _has_nova(host))
+    return tuple(host for host in (*layout.controls, *layout.computes) if _has_workaround(layout, host))
 
 
-def _has_nova(host: Host) -> bool:
-    return any(package.source == "nova" for package in host.packages)
+def _has_workaround(layout: Layout, host: Host) -> bool:
+    wanted = layout.must_handle("prepare.ffu-workaround")
+    return wanted and any(package.source == "nova" for package in host.packages)
 
 
 def place_workaround(layout: Layout, host: Host) -> tuple[Step, ...]:
     """Return the step that places the drop-in on a host, if it carries it."""
-    if not layout.must_handle("prepare.ffu-workaround") or not _has_nova(host):
+    if not _has_workaround(layout, host):
         return ()
     return (
         PlaceFile(
