@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from skipstone.rehearsal.server import PrivateServer
+from tests.database.rooted import Server, serving
 
 
 @pytest.fixture
@@ -19,3 +20,9 @@ def dumps(tmp_path: Path) -> Path:
     directory = tmp_path / "dumps"
     directory.mkdir()
     return directory
+
+
+@pytest.fixture(scope="module")
+def rooted() -> Iterator[Server]:
+    with serving() as server:
+        yield server

@@ -3,8 +3,6 @@
 import gzip
 import os
 import re
-import subprocess
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +13,9 @@ import pytest
 from skipstone.cloud.command import Command
 from skipstone.steps.backup import BackupConfiguration, DumpDatabases, DumpStoppedDatabases, ProveDumpRestores
 from skipstone.steps.database import SyncDatabase
+from tests.database.rooted import ROOTED, Server
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a server of its own runs as the user mysql: needs root"),
-]
+pytestmark = ROOTED
 
 NAMES = ("keystone", "nova")
 FILL = r"""
@@ -46,66 +41,13 @@ create procedure nova.p() select 1;
 COMMON = {"title": "t", "host": "db", "deadline": 120, "estimate": 1}
 
 
-class Server:
-    """A private MariaDB, reached as a host's root reaches its own: by the clients' defaults."""
-
-    def __init__(self, home: Path) -> None:
-        (home / ".my.cnf").write_text(f"[client]\nsocket = {home}/s\n")
-        self.environment = {**os.environ, "HOME": str(home)}
-
-    def run(self, command: Command | None) -> subprocess.CompletedProcess[str]:
-        assert command
-        return subprocess.run(
-            ["sh", "-s"],
-            input=command.script,
-            env=self.environment,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-
-    def ask(self, query: str) -> str:
-        done = subprocess.run(
-            ["mariadb", "-NBe", query], env=self.environment, text=True, capture_output=True, check=True
-        )
-        return done.stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    home = Path("/tmp") / f"skipstone-test-{os.getpid()}"  # noqa: S108 - sockets have short paths
-    home.mkdir(mode=0o755)
-    subprocess.run(["chown", "mysql:", str(home)], check=True)
-    options = ["--no-defaults", "--user=mysql", f"--datadir={home}/data", f"--tmpdir={home}"]
-    subprocess.run(
-        ["mariadb-install-db", *options, "--skip-test-db", "--auth-root-authentication-method=socket"],
-        check=True,
-        capture_output=True,
-    )
-    daemon = subprocess.Popen(
-        ["mariadbd", *options, f"--socket={home}/s", "--skip-networking", f"--pid-file={home}/p"],
-        stderr=subprocess.DEVNULL,
-    )
-    found = Server(home)
-    try:
-        for _ in range(300):
-            if found.run(Command("db", "mariadb-admin ping")).returncode == 0:
-                break
-            time.sleep(0.1)
-        yield found
-    finally:
-        daemon.terminate()
-        daemon.wait(30)
-        subprocess.run(["rm", "-rf", str(home)], check=True)
-
-
 @pytest.fixture
-def filled(server: Server) -> Server:
+def filled(rooted: Server) -> Server:
     for name in (*NAMES, "later"):
-        server.ask(f"drop database if exists {name}")
-    done = server.run(Command("db", f"mariadb <<'END'\n{FILL}\nEND\n"))
+        rooted.ask(f"drop database if exists {name}")
+    done = rooted.run(Command("db", f"mariadb <<'END'\n{FILL}\nEND\n"))
     assert done.returncode == 0, done.stderr
-    return server
+    return rooted
 
 
 def dump_step(directory: Path, *by_table: str) -> DumpDatabases:

@@ -2,7 +2,8 @@
 
 A backup counts only once it was restored: configuration is compared with the files it was made from, and
 a database dump is loaded into a scratch server of its own and dumped again; both dumps must be equal, byte
-for byte. Databases are dumped and loaded by ``scripts/dumps.py``, which stays beside the dumps.
+for byte. Databases are dumped and loaded by ``scripts/dumps.py``, which stays beside the dumps, as does
+``scripts/keys_last.py``, which it loads large tables with.
 
 None of them says ``is_done``: what lies there may be of an earlier run of the same plan, which was rolled
 back, and a migration that fails would come back to the databases of that day.
@@ -22,7 +23,11 @@ from skipstone.steps.step import Reversibility, Step
 ROOT = PurePosixPath("/var/lib/skipstone")
 """Where hosts keep what is ours."""
 
-_PROGRAM = resources.files("skipstone.steps.scripts").joinpath("dumps.py").read_text()
+_SCRIPTS = resources.files("skipstone.steps.scripts")
+_PROGRAMS = "".join(
+    f"cat > {name} <<'END-OF-PROGRAM'\n{(_SCRIPTS / name).read_text()}END-OF-PROGRAM\n"
+    for name in ("dumps.py", "keys_last.py")
+)
 
 
 # a quarter of what is free, 2 GiB at most: indexes larger than MariaDB's own 128 MiB are slow to fill
@@ -95,16 +100,15 @@ class _OfDump(Step):
         return f"$(mariadb -NBe {quote(query)})"
 
     def _dump(self, options: str, *, before: str = "") -> str:
-        """Return lines that dump with the program, and keep it beside the dumps: it loads them too."""
-        by_table = " ".join(f"--by-table={quote(name)}" for name in self.by_table)
+        """Return lines that dump with the programs, and keep them beside the dumps: they load them too."""
+        by_table = [f"--by-table={quote(name)}" for name in self.by_table]
+        arguments = " ".join(filter(None, (words(self.databases), options, *by_table)))
         return f"""\
 rm -rf {self.directory}
 install -d -m 700 {self.directory}
 umask 077
 cd {self.directory}
-{before}cat > dumps.py <<'END-OF-PROGRAM'
-{_PROGRAM}END-OF-PROGRAM
-python3 dumps.py dump . {words(self.databases)} {" ".join(filter(None, (options, by_table)))}
+{before}{_PROGRAMS}python3 dumps.py dump . {arguments}
 find . -type f ! -name 'manifest*' -exec sha256sum {{}} + > manifest.part
 mv manifest.part manifest
 du -sh .

@@ -2,7 +2,7 @@
 
 A database is ``NAME.sql.gz``. Of one that was dumped by table, each table is ``NAME/TABLE.sql.gz``, and
 ``NAME.sql.gz`` is the rest, its views and routines, which are loaded last. To load a file by hand:
-``gzip -dc FILE | mariadb``.
+``gzip -dc FILE | mariadb``. ``keys_last.py`` beside this program lets large ones take half the time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 BLOCK = 1 << 20
+AS_WRITTEN = 'gzip -dc "$0" | mariadb "$@" --max-allowed-packet=1G'
+KEYS_LAST = AS_WRITTEN.replace("|", "| python3 keys_last.py |")
 PACKED = ".sql.gz"
 MARK = b"\n-- "
 DATABASE, TABLE, DATA = b"Current Database: ", b"Table structure for table ", b"Dumping data for table "
@@ -92,14 +95,16 @@ class Server:
         expect_well(process)
 
     def load(self, path: Path) -> None:
-        """Load a file."""
-        unpacking = subprocess.Popen(["gzip", "-dc", path], stdout=subprocess.PIPE)
-        client = ["mariadb", *self.options, "--max-allowed-packet=1G"]
-        loading = subprocess.Popen(client, stdin=unpacking.stdout)
-        assert unpacking.stdout
-        unpacking.stdout.close()
-        expect_well(loading)
-        expect_well(unpacking)
+        """Load a file, keys last; as it was written where the server refuses that."""
+        try:
+            self._pipe(KEYS_LAST, path)
+        except subprocess.CalledProcessError:
+            sys.stderr.write(f"{path}: loaded once more, as it was written\n")
+            self._pipe(AS_WRITTEN, path)
+
+    def _pipe(self, script: str, path: Path) -> None:
+        command = ["bash", "-o", "pipefail", "-c", script, str(path), *self.options]
+        subprocess.run(command, check=True, cwd=Path(__file__).parent)
 
 
 class Dumps:
