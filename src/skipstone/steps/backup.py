@@ -161,6 +161,7 @@ class ProveDumpRestores(_OfDump):
 
         One that a reboot has cut off has left its files, as large as all databases; another dump's may be
         at work.
+        A key is sorted in files as large as itself.
         Its temporary files have a directory of their own as well: a server that starts removes every
         ``#sql*`` of its ``tmpdir``, and in /tmp those are the running server's (seen with MariaDB 10.11).
         """
@@ -185,7 +186,7 @@ finish() {{
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 cd "$scratch"
-{room(self._sizes("data_length + index_length"), "the scratch server")}
+{room(self._sizes("data_length + 2 * index_length"), "the scratch server")}
 cd {self.directory}
 {_MEMORY}
 mariadb-install-db --no-defaults --user=mysql --datadir="$scratch/data" --tmpdir="$scratch/tmp" \\

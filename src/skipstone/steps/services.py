@@ -4,7 +4,8 @@ A unit that systemd calls active can serve nothing (nova-api without an applicat
 everything), so starting is followed by a step that asks the API.
 """
 
-from typing import ClassVar, Literal
+from collections.abc import Set as AbstractSet
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -169,8 +170,17 @@ class WaitForAgents(Step):
     list_command: str
     lines: tuple[str, ...]
 
+    def without(self, hosts: AbstractSet[str]) -> Self:
+        """Return it without the agents of these hosts, which nova may know by their full names."""
+        lines = tuple(
+            line for line in self.lines if not hosts & {word.split(".")[0] for word in line.split()}
+        )
+        return self.model_copy(update={"lines": lines})
+
     def apply(self) -> Command:
         """Ask until all are alive; name those that are not when time is over."""
+        if not self.lines:
+            return self.on_host("echo 'there is no agent to wait for'")
         wanted = "\n".join(self.lines)
         return self.on_host(f"""
 work=$(mktemp --directory)

@@ -5,8 +5,9 @@ opens a connection. The engine runs ``apply`` as a detached job named after run,
 can run the very same text by hand from the runbook.
 """
 
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import Field
 
@@ -111,6 +112,11 @@ class Step(Fact):
     def shows(self) -> str:
         """Return what a person should read of it beside its commands, or nothing."""
         return ""
+
+    def without(self, hosts: AbstractSet[str]) -> Self:
+        """Return the step as it is right once these hosts are lost: one that asks for all leaves them out."""
+        del hosts
+        return self
 
     def on_host(self, script: str) -> Command:
         """Return a command for this step's host; ``set -eu`` is put before the script."""

@@ -18,17 +18,27 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
+from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import IO, Protocol
 
 BLOCK = 1 << 20
-AS_WRITTEN = 'gzip -dc "$0" | mariadb "$@" --max-allowed-packet=1G'
-KEYS_LAST = AS_WRITTEN.replace("|", "| python3 keys_last.py |")
+LOADING = ("--max-allowed-packet=1G", "--skip-force")
+KEYS_LAST = Path(__file__).resolve().with_name("keys_last.py")
 PACKED = ".sql.gz"
 MARK = b"\n-- "
 DATABASE, TABLE, DATA = b"Current Database: ", b"Table structure for table ", b"Dumping data for table "
 COMMENT = re.compile(rb"\n-- (%s)`(.*)`$" % b"|".join([DATABASE, TABLE, DATA]))
-# one transaction, and no dates, so that dumps can be compared
-DUMP = ("--single-transaction", "--quick", "--hex-blob", "--comments", "--skip-dump-date")
+# one transaction, and no dates, so that dumps can be compared; loaded each row by itself, as before 11.8:
+# another client that adds a key would wait for a transaction's end
+DUMP = (
+    "--single-transaction",
+    "--quick",
+    "--hex-blob",
+    "--comments",
+    "--skip-dump-date",
+    "--skip-no-autocommit",
+)
 WHOLE = ("--routines", "--events", "--databases")
 # the client's own last line: `skipstone rehearse` takes a file that has not got it for one that was cut off
 END = b"\n-- Dump completed\n"
@@ -94,17 +104,18 @@ class Server:
             take(stream)
         expect_well(process)
 
-    def load(self, path: Path) -> None:
-        """Load a file, keys last; as it was written where the server refuses that."""
-        try:
-            self._pipe(KEYS_LAST, path)
-        except subprocess.CalledProcessError:
-            sys.stderr.write(f"{path}: loaded once more, as it was written\n")
-            self._pipe(AS_WRITTEN, path)
+    def load(self, path: Path, *options: str) -> None:
+        """Load a file through ``keys_last.py``, with options of that."""
+        keys_last = " ".join(map(quote, ["python3", str(KEYS_LAST), *options]))
+        script = f'gzip -dc "$0" | {keys_last} | mariadb "$@"'
+        command = ["bash", "-o", "pipefail", "-c", script, str(path), *self.options, *LOADING]
+        subprocess.run(command, check=True)
 
-    def _pipe(self, script: str, path: Path) -> None:
-        command = ["bash", "-o", "pipefail", "-c", script, str(path), *self.options]
-        subprocess.run(command, check=True, cwd=Path(__file__).parent)
+    def run(self, path: Path) -> bool:
+        """Return whether all statements of a file could be carried out."""
+        with path.open("rb") as file:
+            client = ["mariadb", *self.options, *LOADING]
+            return subprocess.run(client, stdin=file, check=False).returncode == 0
 
 
 class Dumps:
@@ -116,6 +127,7 @@ class Dumps:
         self.databases: list[str] = given.databases
         self.together: bool = given.together
         self.at_once: int = given.at_once
+        self.as_written: bool = given.as_written
         known = [name for name in self.databases if (self.directory / name).is_dir()]
         self.by_table: list[str] = given.by_table or known
         self.opened: Callable[[str], Sink] = self.packing
@@ -179,14 +191,41 @@ class Dumps:
             finish(sink)
 
     def load(self) -> None:
-        """Load the files, several at a time; views and routines after the tables."""
+        """Load the files, several at a time; foreign keys after all tables, and then views and routines.
+
+        What the server refuses is loaded once more, as it was written, when all others are there.
+        """
         for name in self.by_table:
             self.server.ask(creation(self.file(name)))
         files = [file for name in self.by_table for file in (self.directory / name).iterdir()]
         files += [self.file(name) for name in self.databases if name not in self.by_table]
-        several(self.at_once, [(file.stat().st_size, partial(self.server.load, file)) for file in files])
+        for file in files if self.as_written else self.load_at_once(files):
+            self.server.load(file, "--as-written")
         for name in self.by_table:
-            self.server.load(self.file(name))
+            self.server.load(self.file(name), "--as-written")
+
+    def load_at_once(self, files: list[Path]) -> list[Path]:
+        """Load files with their keys last; return those of which the server has refused something."""
+        refused = dict[Path, None]()
+
+        def load(file: Path, foreign: Path) -> None:
+            try:
+                self.server.load(file, f"--foreign={foreign}")
+            except subprocess.CalledProcessError:
+                refused[file] = None
+
+        with TemporaryDirectory() as directory:
+            foreign = {file: Path(directory, str(number)) for number, file in enumerate(files)}
+            several(
+                self.at_once, [(file.stat().st_size, partial(load, file, foreign[file])) for file in files]
+            )
+            for file in files:
+                if file not in refused and not self.server.run(foreign[file]):
+                    refused[file] = None
+        if refused:
+            names = ", ".join(str(file) for file in refused)
+            sys.stderr.write(f"loaded once more, as they were written: {names}\n")
+        return list(refused)
 
     def same(self) -> None:
         """Dump once more in the same way, and write nothing; fail where that differs from the files."""
@@ -276,6 +315,7 @@ def main() -> None:
     parser.add_argument("--by-table", action="append", default=[], help="dump this one by table")
     parser.add_argument("--together", action="store_true", help="dump all in one stream, of one moment")
     parser.add_argument("--at-once", type=int, default=os.cpu_count(), help="how many streams otherwise")
+    parser.add_argument("--as-written", action="store_true", help="load one by one, and move no keys")
     parser.add_argument("--socket", default="", help="of another server than the host's own")
     given = parser.parse_args()
     try:
