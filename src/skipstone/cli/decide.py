@@ -1,4 +1,4 @@
-"""What an operator decides about a run: ``approve``, ``reject``, ``pause``, ``skip`` and ``abort``."""
+"""What an operator decides about a run: to approve, reject, pause, skip, write off a host, or abort."""
 
 import os
 import signal
@@ -12,6 +12,7 @@ from skipstone.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from skipstone.run.directory import RunDirectory
     from skipstone.run.lock import Lease
+    from skipstone.run.runview import RunView
     from skipstone.run.state import Kind
     from skipstone.settings import Settings
 
@@ -96,6 +97,66 @@ def skip(step: str, run: str | None, who: str | None, why: str) -> int:
     _write(directory, settings, Kind.SKIPPED, step=step, who=_who(who), why=why)
     click.echo(f"{step} is skipped (it only looks); `skipstone resume` goes on", err=True)
     return ExitCode.DONE
+
+
+@click.command(
+    name="write-off", epilog='\b\nExample:\n  skipstone write-off cmp7 --reason "its mainboard is dead"'
+)
+@click.argument("host")
+@RUN
+@BY
+@MUST_REASON
+def write_off(host: str, run: str | None, who: str | None, why: str) -> int:
+    """Let a run go on without HOST, a compute that is lost; a rollback then leaves it out, too.
+
+    Its steps are left out, and its agents are not waited for. Keep it off: once repaired, it is installed as
+    a new compute of the release that the cloud then has.
+    """
+    from skipstone.run.directory import expect_not_rolling_back
+    from skipstone.run.state import Kind
+
+    directory, settings = _run(run)
+    view = directory.view()
+    expect_not_rolling_back(view)
+    left = _expect_loss(view, host)
+    _write(directory, settings, Kind.HOST_WRITTEN_OFF, host=host, who=_who(who), why=why)
+    click.echo(f"{host} is written off: steps left out: {left}; `skipstone resume` goes on", err=True)
+    click.echo(
+        f"  keep it off, and take its services out of the cloud:{_TAKE_OUT.format(host=host)}", err=True
+    )
+    return ExitCode.DONE
+
+
+_TAKE_OUT = """
+    openstack server list --all-projects --host {host}      # evacuate what users miss
+    openstack compute service list --host {host}            # then `openstack compute service delete ID`
+    openstack network agent list --host {host}              # then `openstack network agent delete ID`"""
+
+
+def _expect_loss(view: "RunView", host: str) -> int:
+    """Return how many steps are left out without a host; raise InputError where that cannot be."""
+    if view.state.over:
+        raise InputError(f"the run is {view.state} already", where=view.run, evidence=view.reason)
+    computes = list(dict.fromkeys(step.group for step in view.steps() if step.group))
+    if host not in computes:
+        raise InputError(
+            f"this run goes over no compute {host!r}",
+            where=view.run,
+            evidence=f"its computes are: {', '.join(computes[:20])}{' …' if computes[20:] else ''}",
+            remedy="without a control host no run goes on: repair it, then `skipstone resume`",
+        )
+    steps = [step for step in view.steps() if step.is_of(host) and not step.state.passed]
+    if not steps:
+        raise InputError(f"nothing is left to do about {host}", where=view.run)
+    elsewhere = [f"{step.id} on {step.host}" for step in steps if step.state.open and step.host != host]
+    if elsewhere:
+        raise InputError(
+            f"a job about {host} may still be at work on another host",
+            where=view.run,
+            evidence="\n".join(elsewhere),
+            remedy="`skipstone resume` brings it to its end; then write the host off",
+        )
+    return len(steps)
 
 
 @click.command(

@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reject": ("decide", "Say no at the gate that a run waits at; the run stops there."),
     "pause": ("decide", "Let a run's running steps end, and begin no other."),
     "skip": ("decide", "Go on without a failed step, where that is safe."),
+    "write-off": ("decide", "Go on, or back, without a compute that is lost."),
     "abort": ("decide", "Give a run up, where it stands."),
     "rollback": ("rollback", "Undo what a run has done, before its point of no return."),
     "checkpoints": ("checkpoints", "List what a run can be undone with, or drop it."),
@@ -67,7 +68,8 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"skipstone.cli.{VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -97,6 +97,8 @@ def _confirm(undoing: "Rollback", directory: "RunDirectory", console: "Console",
 
 def _show_losses(undoing: "Rollback", directory: "RunDirectory", console: "Console") -> None:
     """Say to which moment the databases go back, and name what users have made or removed since."""
+    if undoing.lost:
+        console.print(f"[bold]{', '.join(undoing.lost)}: written off,[/] so nothing is undone there.")
     if undoing.machines:
         console.print(
             f"[bold]{', '.join(undoing.machines)}: the whole machine comes back,[/] with every disk that is"

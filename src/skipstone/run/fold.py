@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from skipstone.run.budgetview import allow, see_broken
-from skipstone.run.runview import Event, GateView, RunView, StageView, StepView
+from skipstone.run.runview import Event, GateView, RunView, StageView, StepView, WrittenOff
 from skipstone.run.state import GateState, Kind, RunState, next_run_state, next_step_state
 
 
@@ -89,18 +89,32 @@ class Fold:
         if event.kind is Kind.ROLLBACK_BEGUN:
             changes |= {"undoing_by": facts.get("by", ""), "undoing_to": facts.get("to", "")}
         if event.kind is Kind.CHECKPOINT_REACHED:
-            self._steps |= {name: _begun_anew(self._steps[name]) for name in facts["undone"]}
+            lost = [one.host for one in self._run.written_off]
+            undone = [name for name in facts["undone"] if not any(map(self._steps[name].is_of, lost))]
+            self._steps |= {name: _begun_anew(self._steps[name]) for name in undone}
             self._fresh.clear()
-            self._change(*facts["undone"])
+            self._change(*undone)
             changes["gates"] = tuple(gate for gate in self._run.gates if gate.stage not in facts["stages"])
         changes |= _decided(self._run, event)
         if event.kind is Kind.CHECKPOINTS_DROPPED:
             changes = {"dropped": event.time}
+        elif event.kind is Kind.HOST_WRITTEN_OFF:
+            changes = {"written_off": (*self._run.written_off, self._write_off(event))}
         elif not move.to.at_work:
             by_itself = event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}
             worked = self._run.elapsed(event.time if by_itself else self._last_time or event.time)
             changes |= {"ended": event.time, "worked": worked, "sitting_began": None}
         self._run = replace(self._run, **changes)
+
+    def _write_off(self, event: Event) -> WrittenOff:
+        lost = WrittenOff(*(event.payload[name] for name in ("host", "who", "why")))
+        for step in [step for step in self._steps.values() if step.is_of(lost.host)]:
+            if not step.state.passed:
+                move = next_step_state(step.state, event.kind)
+                self._steps[step.id] = replace(step, state=move.to, reason=move.reason, ended=event.time)
+                self._fresh.pop(self._stage_of[step.id], None)
+                self._change(step.id)
+        return lost
 
     def _add_stage(self, stage: StageView) -> None:
         ids = tuple(step.id for step in stage.steps)

@@ -133,6 +133,7 @@ def basis_of(plan: Plan, view: RunView, gate: Gate) -> list[str]:
     lines = [f"done: {stage.name} in {stage.seconds:.0f} s of {stage.estimate} s" for stage in done]
     skipped = [step for step in view.steps() if step.who]
     lines += [f"skipped: {step.id} by {step.who}: {step.why}" for step in skipped]
+    lines += [f"written off: {one.host} by {one.who}: {one.why}" for one in view.written_off]
     if done:
         lines += _rehearsed(plan, coming)
     else:

@@ -6,6 +6,7 @@ undoing of its own: that step brings the whole host back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, pairwise
@@ -42,7 +43,7 @@ class Rollback(NamedTuple):
     APIs have been started since, so that users may have made something. ``intact`` are read-only questions to
     ask first, answered with 0 while the way back is there; none once it was begun, which may have used it up.
     ``systems`` are the hosts of which the system goes back, ``machines`` those of which every disk does, with
-    whatever users have on it.
+    whatever users have on it. ``lost`` are hosts that were written off: nothing is undone there.
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class Rollback(NamedTuple):
     served: bool
     systems: tuple[str, ...]
     machines: tuple[str, ...]
+    lost: tuple[str, ...]
 
 
 def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
@@ -67,11 +69,12 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     if view.state is RunState.ROLLING_BACK:
         to = _same_goal(view, to)
     undone = _stages_from(started["stages"], to, view.run)
-    acts = acts_of(events)
+    lost = {one.host for one in view.written_off}
+    acts = {name: act for name, act in acts_of(events).items() if not lost & {act.on, act.group}}
     begun = [(stage, _in_turn(acts[name] for name in _ids(stage) if name in acts)) for stage in undone]
     known = {act.step: act for _, stage_acts in begun for act in stage_acts}
     _expect_reversible(view, known)
-    stages = _in_reverse(begun, started["stages"])
+    stages = _in_reverse(begun, started["stages"], lost)
     name = f"{directory.run}-rollback"
     plan = Plan(
         id=name,
@@ -95,7 +98,9 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     systems = dict.fromkeys(act.on for act in asked if act.kind != _DEPLOYMENT and act.on != OPERATOR)
     served = any(act.kind == _START for act in held)
     machines = (act.holds for act in known.values() if act.kind == _MACHINE and act.revert)
-    return Rollback(plan, intact, data_of, served, tuple(systems), tuple(chain.from_iterable(machines)))
+    return Rollback(
+        plan, intact, data_of, served, tuple(systems), tuple(chain.from_iterable(machines)), tuple(lost)
+    )
 
 
 _MACHINE = TakeMachineSnapshot.model_fields["kind"].default
@@ -106,7 +111,9 @@ _START = StartServices.model_fields["kind"].default
 
 
 def _in_reverse(
-    begun: Iterable[tuple[Mapping[str, Any], list[Act]]], stages: Iterable[Mapping[str, Any]]
+    begun: Iterable[tuple[Mapping[str, Any], list[Act]]],
+    stages: Iterable[Mapping[str, Any]],
+    lost: AbstractSet[str],
 ) -> Iterator[Stage]:
     """Yield the stages that undo others, the last first.
 
@@ -118,10 +125,11 @@ def _in_reverse(
         yield _undo(stage, acts)
         last_felt = stage["name"] in felt[-1:]
         if last_felt:
-            yield _seen(stages, "answers", "See that the APIs answer again", (WaitForApi,))
+            yield _seen(stages, lost, "answers", "See that the APIs answer again", (WaitForApi,))
         yield _rest(stage, acts)
         if last_felt:
-            yield _seen(stages, "works", "See that everything works again", (AskApi, WaitForAgents))
+            looks = (AskApi, WaitForAgents)
+            yield _seen(stages, lost, "works", "See that everything works again", looks)
 
 
 def _stages_from(stages: list[dict[str, Any]], to: str, run: str) -> list[dict[str, Any]]:
@@ -329,12 +337,19 @@ def _needing(step: str, acts: Mapping[str, Act]) -> list[str]:
     return list(found)
 
 
-def _seen(stages: Iterable[Mapping[str, Any]], name: str, title: str, looks: tuple[type[Step], ...]) -> Stage:
+def _seen(
+    stages: Iterable[Mapping[str, Any]],
+    lost: AbstractSet[str],
+    name: str,
+    title: str,
+    looks: tuple[type[Step], ...],
+) -> Stage:
     """Return a stage that looks as the run did, with all of its steps of these kinds."""
     kinds = {kind.model_fields["kind"].default: kind for kind in looks}
     known: dict[str, Step] = {}
     for facts in (step for stage in stages for step in stage["steps"] if step["kind"] in kinds):
         step = kinds[facts["kind"]].model_validate({**facts, "id": f"again.{facts['id']}", "needs": ()})
+        step = step.without(lost)
         known.setdefault(step.apply().script, step)  # an agent is waited for after each part of an upgrade
     steps = at_most(known.values(), CLIENTS_AT_ONCE)
     return Stage(name=name, title=title, steps=steps)

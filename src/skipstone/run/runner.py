@@ -62,7 +62,8 @@ class Runner:
         self._steps_at_once = steps_at_once
         self._allowance = allowance
         self._host_jobs = host_jobs
-        self._steps = {step.id: step for step in plan.steps()}
+        lost = {one.host for one in journal.view.written_off}
+        self._steps = {step.id: step.without(lost) for step in plan.steps()}
         self._gates = {f"gate:{gate.id}": gate for gate in plan.gates}
         self._stopping = False
         self._stopped_for = ""

@@ -63,6 +63,15 @@ class StepView:
     who: str = ""
     why: str = ""
 
+    def is_of(self, host: str) -> bool:
+        """Return whether it is a host's: runs there, or is a part of what is done about it."""
+        return host in {self.host, self.group}
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is left out because its host was written off."""
+        return self.state is StepState.SKIPPED and not self.who
+
 
 @dataclass(frozen=True)
 class GateView:
@@ -86,12 +95,22 @@ class GateView:
 
 
 @dataclass(frozen=True)
+class WrittenOff:
+    """A host that is lost, as ``who`` has said, and ``why``: the run goes on without it, and so goes back."""
+
+    host: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True)
 class HostCounts:
-    """How many hosts of a stage are done, at work (or begun, and left), failed; and how many there are."""
+    """How many hosts of a stage are done, at work (or begun, and left), failed, lost; and how many in all."""
 
     done: int
     at_work: int
     failed: int
+    lost: int
     total: int
 
 
@@ -144,10 +163,12 @@ class StageView:
                 states.setdefault(step.group, set()).add(step.state)
         if not states:
             return None
-        done = sum(all(state.passed for state in found) for found in states.values())
-        failed = sum(StepState.FAILED in found for found in states.values())
-        idle = sum(found == {StepState.PENDING} for found in states.values())
-        return HostCounts(done, len(states) - done - failed - idle, failed, len(states))
+        lost = {step.group for step in self.steps if step.group and step.is_lost}
+        kept = [found for group, found in states.items() if group not in lost]
+        done = sum(all(state.passed for state in found) for found in kept)
+        failed = sum(StepState.FAILED in found for found in kept)
+        idle = sum(found == {StepState.PENDING} for found in kept)
+        return HostCounts(done, len(kept) - done - failed - idle, failed, len(lost), len(states))
 
     @cached_property
     def began(self) -> datetime | None:
@@ -210,6 +231,7 @@ class RunView:
     stages: tuple[StageView, ...] = ()
     gates: tuple[GateView, ...] = ()
     budgets: tuple[BudgetView, ...] = ()
+    written_off: tuple[WrittenOff, ...] = ()
     waits_until: datetime | None = None
 
     def gate(self, name: str) -> GateView | None:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ROLLBACK_DONE = "rollback-done"
     CHECKPOINT_REACHED = "checkpoint-reached"
     CHECKPOINTS_DROPPED = "checkpoints-dropped"
+    HOST_WRITTEN_OFF = "host-written-off"
     WINDOW_CLOSED = "window-closed"
     WINDOW_OPENED = "window-opened"
     GATE_OPENED = "gate-opened"
@@ -143,6 +144,12 @@ STEP_MOVES: dict[tuple[StepState, Kind], StepMove] = {
     (StepState.FAILED, Kind.SKIPPED): StepMove(StepState.SKIPPED, "a person said to go on without it"),
 }
 
+STEP_MOVES |= {
+    (state, Kind.HOST_WRITTEN_OFF): StepMove(StepState.SKIPPED, "a person said that its host is lost")
+    for state in StepState
+    if not state.passed
+}
+
 RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
     (RunState.NEW, Kind.RUN_STARTED): RunMove(RunState.RUNNING, "a plan is carried out for the first time"),
     (RunState.RUNNING, Kind.RUN_RESUMED): RunMove(RunState.RUNNING, "the earlier process died"),
@@ -203,6 +210,13 @@ RUN_MOVES |= {
     (state, Kind.CHECKPOINTS_DROPPED): RunMove(state, "its checkpoints were dropped: there is no way back")
     for state in RunState
     if state.over
+}
+
+
+RUN_MOVES |= {
+    (state, Kind.HOST_WRITTEN_OFF): RunMove(state, "a host is lost: the run goes on without it")
+    for state in RunState
+    if state.at_work or state in {RunState.STOPPED, RunState.FAILED}
 }
 
 

@@ -91,7 +91,8 @@ def _became(step: StepReport) -> tuple[Result, str]:
         case StepState.PENDING:
             return Result.SKIPPED, "not begun"
         case StepState.SKIPPED:
-            return Result.SKIPPED, f"skipped by a person; it had failed: {step.error}"
+            failed = f"; it had failed: {step.error}" if step.error else ""
+            return Result.SKIPPED, f"left out by a person{failed}"
         case StepState.UNKNOWN:
             return Result.ERROR, step.error or "its host does not answer"
         case _:

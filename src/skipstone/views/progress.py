@@ -210,6 +210,7 @@ _TEXTS = {
     Kind.ROLLBACK_DONE: "rolled back by run {by}",
     Kind.CHECKPOINT_REACHED: "undone by run {by}: {stages}",
     Kind.CHECKPOINTS_DROPPED: "checkpoints dropped by {who}: run {by}",
+    Kind.HOST_WRITTEN_OFF: "host {host} written off by {who}: {why}",
     Kind.WINDOW_CLOSED: "{reason}",
     Kind.WINDOW_OPENED: "the maintenance window is open",
     Kind.GATE_OPENED: "GATE {gate}: {title}; open until {expires}",
@@ -267,7 +268,7 @@ def _add_stage(table: Table, stage: StageView, now: datetime) -> None:
 
 def _hosts(counts: HostCounts) -> str:
     """Return how far a wave is, in hosts."""
-    told = {"at work": counts.at_work, "failed": counts.failed}
+    told = {"at work": counts.at_work, "failed": counts.failed, "lost": counts.lost}
     parts = [f", {number:,} {what}" for what, number in told.items() if number]
     return f"{counts.done:,}/{counts.total:,} hosts{''.join(parts)}"
 

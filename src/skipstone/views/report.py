@@ -83,7 +83,9 @@ class RunReport(Fact):
 
 
 class DecisionReport(Fact):
-    """What a person was asked for: a gate, or a step that was skipped, then without ``opened`` and ``basis``.
+    """What a person has decided: at a gate, or of a step that is skipped, or of a host that is written off.
+
+    The latter two are without ``opened`` and ``basis``.
 
     ``state`` says what became of it, ``who`` decided and ``why``; ``basis`` are the lines it was based on.
     """
@@ -265,7 +267,18 @@ def _decisions(view: RunView) -> tuple[DecisionReport, ...]:
         for step in view.steps()
         if step.who
     )
-    return (*gates, *skips)
+    lost = (
+        DecisionReport(
+            about=one.host,
+            title=f"Go on without {one.host}",
+            state="written off",
+            who=one.who,
+            why=one.why,
+            decided=None,
+        )
+        for one in view.written_off
+    )
+    return (*gates, *skips, *lost)
 
 
 def _budgets(directory: RunDirectory, view: RunView) -> tuple[BudgetReport, ...]:

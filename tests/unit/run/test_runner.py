@@ -346,7 +346,7 @@ def test_a_host_that_fails_takes_itself_out_and_the_others_go_on(tmp_path: Path)
         *("c0.1.1", "c0.2.1", "c1.1.1", "c2.1.1", "c2.2.1", "c3.1.1", "c3.2.1"),
     ]
     assert view.reason == "c1.1 on c1: its script exited with 1"
-    assert view.stages[0].hosts == HostCounts(done=3, at_work=0, failed=1, total=4)
+    assert view.stages[0].hosts == HostCounts(done=3, at_work=0, failed=1, lost=0, total=4)
     assert apply(rig, plan).state is RunState.DONE
     assert [name.partition("/")[2] for name in hosts.ran][7:] == ["c1.1.2", "c1.2.1"]
 

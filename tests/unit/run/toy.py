@@ -132,12 +132,13 @@ def in_waves(hosts: int, *, down: int = 1, failures: int = 0, undo: bool = False
 class Hosts:
     """Simulated hosts: a job runs at once, once per claim, and says what it was told to say.
 
-    ``codes`` are the exit codes of a script's next runs (0 beyond them); ``silent`` is how many of the next
-    questions stay without an answer, before or after the host acts, as ``lose`` says; ``broken`` how many of
-    the next ones about jobs no shell can be started for.
+    ``codes`` are the exit codes of a script's next runs (then 0); the ``dead`` do not answer; ``silent``
+    is how many of the next questions stay without an answer, before or after the host acts, as ``lose`` says;
+    ``broken`` how many of the next ones about jobs no shell can be started for.
     """
 
     codes: dict[str, list[int]] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
     silent: int = 0
     broken: int = 0
     lose: Callable[[], bool] = lambda: True
@@ -149,6 +150,8 @@ class Hosts:
     async def run(self, command: Command, *, deadline: float) -> Outcome:
         assert deadline > 0
         await asyncio.sleep(self.pace.random() / 1000 if self.pace else 0)
+        if command.host in self.dead:
+            raise HostUnreachable("no route to host", where=command.host)
         if self.silent > 0:
             self.silent -= 1
             if self.lose():
