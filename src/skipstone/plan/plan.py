@@ -46,10 +46,9 @@ class Stage(Fact):
     it to the operator's settings.
 
     ``groups`` are those that steps name (``Step.group``), in the order in which they are to begin, each with
-    its lanes: what it shares with others. ``lanes`` say how many groups, or steps (``Step.lanes``), may be in
-    each; a group is in its lanes from the beginning of its first step to the end of its last one.
-    Up to ``failures`` groups may fail before no other begins; none begins outside ``windows``, if there are
-    any.
+    its lanes: what it shares with others. ``lanes`` say how many groups may be in each; a group is in its
+    lanes from the beginning of its first step to the end of its last one. Up to ``failures`` groups may fail
+    before no other begins; none begins outside ``windows``, if there are any.
     """
 
     name: str

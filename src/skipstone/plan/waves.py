@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from skipstone.checks.check import listed
@@ -32,6 +33,22 @@ class Wave(NamedTuple):
     title: str
     hosts: dict[str, tuple[str, ...]]
     limits: dict[str, int]
+
+    def together(self, hosts: Iterable[str]) -> int:
+        """Return how many of some of its hosts may be down at the same time, at the most."""
+        lanes = [self.hosts[host] for host in hosts]
+        there = Counter(chain.from_iterable(lanes))
+        found = [len(lanes)]
+        for kind in {_kind(lane) for lane in self.limits}:
+            free = sum(not any(_kind(lane) == kind for lane in own) for own in lanes)
+            limited = (min(limit, there[lane]) for lane, limit in self.limits.items() if _kind(lane) == kind)
+            found.append(free + sum(limited))
+        return min(found)
+
+
+def _kind(lane: str) -> str:
+    """Return what a lane is of: hosts that are down at all, or those of one zone, aggregate or rack."""
+    return lane.partition(" ")[0]
 
 
 def waves_of(hosts: Iterable[ComputeHost], rollout: Rollout) -> tuple[Wave, ...]:
@@ -120,7 +137,7 @@ class _Limits:
         return (DOWN, *self._lanes[host.name])
 
     def _share(self, lane: str) -> Share:
-        share = self._shares[lane.partition(" ")[0]]
+        share = self._shares[_kind(lane)]
         assert share  # noqa: S101 - such a lane is there for its limit
         return share
 

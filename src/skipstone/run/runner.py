@@ -203,7 +203,7 @@ class Runner:
 
     def _lanes(self, step: Step, limits: Container[str]) -> tuple[str, ...]:
         zone = self._plan.zones.get(step.host)
-        lanes = (_EVERY_STEP, *((_on(zone),) if zone else ()), *step.lanes())
+        lanes = (_EVERY_STEP, *((_on(zone),) if zone else ()))
         return tuple(lane for lane in lanes if lane in limits)
 
     def _job(self, step: Step, attempt: int) -> Job:

@@ -101,10 +101,6 @@ class Step(Fact):
         """Return the hosts that ``revert`` brings back whole: nothing done there later needs more undoing."""
         return ()
 
-    def lanes(self) -> tuple[str, ...]:
-        """Return what it shares with other steps; a stage may limit how many are in such a lane at once."""
-        return ()
-
     def diagnose(self) -> Command | None:
         """Return a read-only script whose output helps to understand why the step failed, or None."""
         return None

@@ -359,29 +359,6 @@ def test_more_failures_than_allowed_let_no_host_begin_and_are_all_named(tmp_path
     assert {step.group for step in view.steps() if step.state is not StepState.PENDING} == {"c0", "c1"}
 
 
-def test_steps_share_lanes_across_hosts_while_more_hosts_are_down(tmp_path: Path) -> None:
-    class Sharing(Toy):
-        def lanes(self) -> tuple[str, ...]:
-            return ("migrations",) if self.id.endswith(".1") else ()
-
-    rig = Rig(tmp_path, Hosts(pace=random.Random(2)))  # noqa: S311 - not for secrets
-    plan = in_waves(12, down=6, lanes={"down": 6, "migrations": 2})
-    steps = tuple(Sharing.model_validate(step.model_dump()) for step in plan.steps())
-    plan = plan.model_copy(update={"stages": (plan.stages[0].model_copy(update={"steps": steps}),)})
-    assert apply(rig, plan).state is RunState.DONE
-    going: set[str] = set()
-    most = Counter[str]()
-    for event in read_events(tmp_path / "runs" / "toyplan-1" / "journal.db"):
-        if event.kind is Kind.INTENT and event.step:
-            going.add(event.step)
-        elif event.kind is Kind.VERIFIED and event.step:
-            going.remove(event.step)
-        now = {"first": sum(name.endswith(".1") for name in going), "all": len(going)}
-        most = Counter({name: max(most[name], number) for name, number in now.items()})
-    assert most["first"] == 2
-    assert 2 < most["all"] <= 6
-
-
 CLOSED = Window.parse("22:00-05:00 UTC")
 
 

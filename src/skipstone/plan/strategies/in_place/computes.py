@@ -119,8 +119,19 @@ def _expect_windows_fit(layout: Layout, stages: Iterable[Stage]) -> None:
             raise InputError(
                 f"no maintenance window is long enough for {host}, which takes about {seconds} s",
                 where=", ".join(map(str, windows)),
-                remedy="give a longer one, or none",
+                remedy=f"give a longer one, or none{_sooner(layout, host)}",
             )
+
+
+def _sooner(layout: Layout, host: str) -> str:
+    """Return, as the end of a remedy, what lets a host be done sooner that waits for others' migrations."""
+    traffic = layout.traffic.get(host)
+    if not traffic or traffic.hosts == 1:
+        return ""
+    return (
+        f"; {traffic.hosts:,} hosts are drained at a time, with {traffic.at_once:,} migrations:"
+        " fewer (--down) or more (--migrations) let each be done sooner"
+    )
 
 
 def _compute(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:

@@ -7,11 +7,11 @@ from skipstone.plan.strategies.in_place.method import Choice, Computes, Method
 from skipstone.steps.drain import DrainHost, ReturnInstances
 from skipstone.steps.step import Reversibility, Step
 
-SECONDS = 60
-"""Guessed for one instance: memory, handshakes and verification, two of them at a time."""
-
 PATIENCE = 1800
 """Seconds of the deadline for each instance; a drain that is ended there goes on with the next attempt."""
+
+DOUBT = 3
+"""How many times longer than was guessed moves may take, where that is more: they wait for others' too."""
 
 
 def drain_first(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[Step, ...]:
@@ -26,14 +26,15 @@ def drain_first(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[
             remedy="plan with --computes stay: they run on while it is upgraded",
         )
     count = layout.instances(host)
+    seconds = layout.traffic[host.name].leaving(count)
     first = next(name for wave in layout.waves for name in wave.hosts)
     return (
         DrainHost(
             id=f"computes.{host.name}.drain",
             title=f"Move the instances of {host.name} to other computes{_why_they_move(layout, choice)}",
             needs=needs,
-            deadline=3600 + count * PATIENCE,
-            estimate=15 + count * SECONDS // 2,
+            deadline=3600 + max(count * PATIENCE, seconds * DOUBT),
+            estimate=15 + seconds,
             reversibility=_way_back(layout, first=host.name == first),
             compute=host.name,
             plan=layout.id,
@@ -52,6 +53,7 @@ def open_again(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[S
         return ()
     returning = layout.handling.returning
     count = layout.instances(host) if returning else 0
+    seconds = layout.traffic[host.name].returning(count)
     what = (
         f"Bring the instances of {host.name} back" if returning else f"Let {host.name} take instances again"
     )
@@ -60,8 +62,8 @@ def open_again(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[S
             id=f"computes.{host.name}.return",
             title=what,
             needs=needs,
-            deadline=900 + count * PATIENCE,
-            estimate=10 + count * SECONDS,
+            deadline=900 + max(count * PATIENCE, seconds * DOUBT),
+            estimate=10 + seconds,
             reversibility=_way_back(layout, first=not returning),
             compute=host.name,
             plan=layout.id,

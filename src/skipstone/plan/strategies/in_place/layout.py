@@ -15,6 +15,7 @@ from skipstone.errors import InputError
 from skipstone.plan.rollout import Rollout
 from skipstone.plan.strategies.in_place.fleet import Fleet, short
 from skipstone.plan.strategies.in_place.method import Choice, Computes, Method, choose
+from skipstone.plan.strategies.in_place.moving import Traffic, traffic_of
 from skipstone.plan.waves import ComputeHost, Wave, waves_of
 from skipstone.steps.backup import ROOT
 from skipstone.steps.conversion import ConvertedFile
@@ -118,6 +119,13 @@ class Layout:
     def _choices(self) -> dict[str, Choice]:
         system, asked = self.source.debian != self.target.debian, self.handling.computes
         return {host.name: choose(self._fleet, host, asked, system=system) for host in self.computes}
+
+    @cached_property
+    def traffic(self) -> Mapping[str, Traffic]:
+        """What each compute that is drained shares with others of its wave, by name."""
+        drained = (name for name, choice in self._choices.items() if choice.method is not Method.STAY)
+        limits = self.handling.migrations, self.handling.per_target
+        return traffic_of(self.waves, frozenset(drained), *limits)
 
     @cached_property
     def controls(self) -> tuple[Host, ...]:
