@@ -53,11 +53,14 @@ def own_facts(draw: st.DrawFn, host: Host, name: str) -> dict[str, Any]:
 
 
 @st.composite
-def computes(draw: st.DrawFn, name: str) -> tuple[Host, Agent, int]:
-    """A compute, what nova says of it, and how many instances it has."""
+def computes(draw: st.DrawFn, name: str) -> tuple[Host, tuple[Agent, ...], int]:
+    """A compute, what nova and neutron say of it, and how many instances it has."""
     cloud = cloud_in(HERE / "zed-small")
     model = cloud.host(draw(st.sampled_from(["cmp1", "cmp2"])))
-    agent = next(one for one in cloud.agents if one.binary == "nova-compute")
+    agent, ovs = (
+        next(one for one in cloud.agents if one.binary == binary)
+        for binary in ("nova-compute", "neutron-openvswitch-agent")
+    )
     facts: dict[str, Any] = {
         "name": name,
         "snapshots": draw(st.sampled_from([model.snapshots, "", "copy", "lvm"])),
@@ -70,7 +73,10 @@ def computes(draw: st.DrawFn, name: str) -> tuple[Host, Agent, int]:
         facts["packages"] = tuple(one for one in model.packages if one.name != "openvswitch-switch")
     domain = draw(st.sampled_from(["", ".example.org"])) if "." not in name else ""
     says = {"host": f"{name}{domain}", "version": draw(st.sampled_from([66, 61, None])), "zone": "az1"}
-    return model.model_copy(update=facts), agent.model_copy(update=says), draw(st.integers(0, 3))
+    own = draw(st.sampled_from(["", ".example.org"])) if "." not in name else ""
+    network = {"host": f"{name}{own}", "alive": draw(st.sampled_from([True, True, False]))}
+    agents = (agent.model_copy(update=says), ovs.model_copy(update=network))
+    return model.model_copy(update=facts), agents, draw(st.integers(0, 3))
 
 
 @st.composite
@@ -82,13 +88,13 @@ def clouds(draw: st.DrawFn) -> Cloud:
     hosts, agents, instances = list[Host](), list[Agent](), list[Instance]()
     for name in names:
         alone = draw(st.integers(0, 7)) == 0
-        host, agent, count = draw(computes(name)) if alone else draw(st.sampled_from(kinds))
+        host, found, count = draw(computes(name)) if alone else draw(st.sampled_from(kinds))
         own = draw(own_facts(host, name))
         assert own.keys() == cohorts.OWN
         hosts.append(host.model_copy(update=own))
-        agents.append(agent.model_copy(update={"host": agent.host.replace("?", name)}))
+        agents += (agent.model_copy(update={"host": agent.host.replace("?", name)}) for agent in found)
         instances += (
-            Instance(id=f"{name}{number}", name="vm", project="p", host=agents[-1].host, status="ACTIVE")
+            Instance(id=f"{name}{number}", name="vm", project="p", host=agents[-2].host, status="ACTIVE")
             for number in range(count)
         )
     others = {

@@ -11,6 +11,7 @@ from skipstone.plan.planner import make_plan
 from skipstone.steps.backup import DumpDatabases, DumpStoppedDatabases
 from skipstone.steps.compute import ConfirmServiceVersion, NoteServiceVersion
 from skipstone.steps.database import SyncDatabase
+from skipstone.steps.network import ConfirmNetworkAgents
 from skipstone.steps.services import StartServices, StopServices
 from tests.plans.test_plans import HERE, cloud_in
 
@@ -40,6 +41,8 @@ def test_databases_with_other_names_are_dumped_and_migrated_by_these() -> None:
             assert set(step.databases) == set(step.heads) == wanted
         if isinstance(step, NoteServiceVersion | ConfirmServiceVersion):
             assert step.database == "n"
+        if isinstance(step, ConfirmNetworkAgents):
+            assert step.database == "neutron_prod"
 
 
 def test_a_second_cell_is_refused_and_not_left_behind() -> None:
@@ -60,6 +63,40 @@ def test_a_compute_is_confirmed_by_the_name_that_nova_has_for_it() -> None:
     plan = planned(cloud.model_copy(update={"agents": tuple(agents)}))
     confirmed = [step.compute for step in plan.steps() if isinstance(step, ConfirmServiceVersion)]
     assert sorted(confirmed) == ["cmp1.example.org", "cmp2.example.org"]
+
+
+def with_network_agents(*binaries: str, **facts: bool) -> list[ConfirmNetworkAgents]:
+    """Return the waits of a plan for a cloud whose computes have these agents of neutron."""
+    cloud = cloud_in(HERE / "zed-small")
+    known = [one for one in cloud.agents if one.host.startswith("cmp") and one.service == "neutron"]
+    others = [one for one in cloud.agents if one not in known]
+    agents = [one.model_copy(update={"binary": name, **facts}) for one in known for name in binaries]
+    started = cloud.host("cmp1").unit("neutron-openvswitch-agent")
+    assert started
+    units = [
+        started.model_copy(update={"name": name}) for name in ("neutron-l3-agent", "neutron-sriov-agent")
+    ]
+    hosts = tuple(
+        host.model_copy(update={"units": (*host.units, *units)}) if host.unit("nova-compute") else host
+        for host in cloud.hosts
+    )
+    plan = planned(cloud.model_copy(update={"agents": (*others, *agents), "hosts": hosts}))
+    return [step for step in plan.steps() if isinstance(step, ConfirmNetworkAgents)]
+
+
+def test_all_network_agents_of_a_compute_are_waited_for_before_the_next_one() -> None:
+    steps = with_network_agents("neutron-openvswitch-agent", "neutron-l3-agent", "neutron-sriov-nic-agent")
+    assert [(step.compute, step.group) for step in steps] == [("cmp2", "cmp2"), ("cmp1", "cmp1")]
+    for step in steps:
+        names = ("neutron-l3-agent", "neutron-openvswitch-agent")
+        assert step.agents == (*names, "neutron-sriov-nic-agent")
+        assert step.units == (*names, "neutron-sriov-agent")
+        assert step.needs == (f"computes.{step.server}.confirm",)
+
+
+def test_agents_that_are_off_or_do_not_report_to_neutron_s_database_are_not_waited_for() -> None:
+    assert not with_network_agents("neutron-openvswitch-agent", enabled=False)
+    assert not with_network_agents("neutron-ovn-metadata-agent", "ovn-controller", "neutron-dhcp-agent")
 
 
 def test_a_database_host_without_daemons_is_neither_stopped_nor_given_any() -> None:

@@ -250,7 +250,7 @@ def test_a_compute_is_emptied_and_kept_before_it_is_installed_anew(tmp_path: Pat
     order = [step.id.rpartition(".")[2] for step in own]
     assert [name for name in order if name not in {"configuration", "deploy"}] == [
         *("drain", "stop", "keep", "reinstall", "restore", "packages", "settle", "start", "confirm"),
-        *("identity", "forget", "return"),
+        *("agents", "identity", "forget", "return"),
     ]
     assert order.index("deploy") < order.index("keep"), "the configuration comes back converted"
     assert all(later.needs == (earlier.id,) for earlier, later in pairwise(own))

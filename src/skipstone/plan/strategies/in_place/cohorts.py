@@ -72,6 +72,7 @@ def _kind(layout: Layout, host: Host) -> Hashable:
     return (
         *(id(value) if name in _SHARED else value for name, value in facts),
         *_of_nova(layout, host),
+        *_of_neutron(layout, host),
         *_of_files(layout, host),
     )
 
@@ -91,3 +92,8 @@ def _of_nova(layout: Layout, host: Host) -> Iterator[Hashable]:
     yield choice
     if choice.method is not Method.STAY:
         yield layout.instances(host), host.name == next(name for wave in layout.waves for name in wave.hosts)
+
+
+def _of_neutron(layout: Layout, host: Host) -> Iterator[Hashable]:
+    """Yield what neutron says of a compute."""
+    yield tuple((agent.host.replace(host.name, "*"), agent.binary) for agent in layout.network_agents(host))

@@ -39,6 +39,7 @@ from skipstone.plan.strategies.in_place.reinstalling import (
     expect_reinstallable,
     install_anew,
 )
+from skipstone.plan.strategies.in_place.reporting import confirm_reports
 from skipstone.plan.strategies.in_place.system import (
     has_switch,
     reversibility,
@@ -50,7 +51,6 @@ from skipstone.plan.waves import Wave
 from skipstone.plan.window import longest
 from skipstone.steps.compute import (
     AdoptInstances,
-    ConfirmServiceVersion,
     NoteServiceVersion,
     RecordInstances,
     ReloadVirtualSwitch,
@@ -241,7 +241,7 @@ def _keep(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
 
 
 def _start(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
-    """Start the host's agents, and see in nova's own records that the new one reports."""
+    """Start the host's agents, and see in nova's and neutron's own records that they report."""
     start = StartServices(
         id=f"computes.{host.name}.start",
         title=f"Start the agents of {host.name}",
@@ -251,21 +251,7 @@ def _start(layout: Layout, host: Host, needs: tuple[str, ...]) -> list[Step]:
         estimate=15,
         units=layout.target_units(host),
     )
-    level, service = layout.target.services["nova"].compute, layout.compute_service(host)
-    if level is None or level.level is None:
-        return [start]
-    confirm = ConfirmServiceVersion(
-        id=f"computes.{host.name}.confirm",
-        title=f"See that nova-compute on {host.name} reports version {level.level}",
-        host=layout.database.name,
-        needs=(start.id,),
-        deadline=300,
-        estimate=15,
-        compute=service.host if service else host.name,
-        version=level.level,
-        database=layout.cell_database,
-    )
-    return [start, confirm]
+    return [start, *confirm_reports(layout, host, needs=(start.id,))]
 
 
 def verify(layout: Layout) -> Stage:

@@ -298,6 +298,11 @@ class Layout:
         """The database of nova's cell: of its computes and instances."""
         return self._here(self.catalog.service("nova"), "nova") or "nova"
 
+    @cached_property
+    def network_database(self) -> str:
+        """The database of neutron, and of what it knows of its agents."""
+        return self._here(self.catalog.service("neutron"), "neutron") or "neutron"
+
     def heads(self, service: Service) -> dict[str, tuple[str, ...]]:
         """Return the heads that each database must reach, where the catalog knows them."""
         schema = self.target.services[service.name].schema_
@@ -360,6 +365,18 @@ class Layout:
     def _compute_services(self) -> dict[str, Agent]:
         found = (agent for agent in reversed(self.cloud.agents) if agent.binary == "nova-compute")
         return {short(agent.host): agent for agent in found}
+
+    def network_agents(self, host: Host) -> tuple[Agent, ...]:
+        """Return the living, enabled agents of neutron on a host."""
+        return tuple(self._network_agents.get(short(host.name), ()))
+
+    @cached_property
+    def _network_agents(self) -> dict[str, list[Agent]]:
+        found: dict[str, list[Agent]] = {}
+        for agent in self.cloud.agents:
+            if agent.service == "neutron" and agent.alive and agent.enabled:
+                found.setdefault(short(agent.host), []).append(agent)
+        return found
 
     @cached_property
     def compute_hosts(self) -> tuple[ComputeHost, ...]:
