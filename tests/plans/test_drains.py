@@ -1,20 +1,28 @@
 """What a plan says of drains: how long they take together, and what they may do with an instance."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from skipstone.catalog import load_catalog
 from skipstone.checks.examination import examine
+from skipstone.cli.drain import drain
+from skipstone.cli.plan import plan as plan_verb
 from skipstone.cloud.model import Cloud, Instance
 from skipstone.errors import InputError
 from skipstone.plan.plan import Plan
+from skipstone.plan.planfile import load_plan, save_plan
 from skipstone.plan.planner import make_plan
 from skipstone.plan.rollout import Rollout, Share
 from skipstone.plan.strategies.in_place import Computes, Handling
 from skipstone.plan.window import Window
 from skipstone.steps.drain import DrainHost, ReturnInstances
+from skipstone.views.runbook import runbook
 from tests.plans.test_cohorts import alike
+from tests.plans.test_plans import HERE
 
 ALL = Share(100, percent=True)
 
@@ -77,3 +85,59 @@ def test_a_window_has_to_have_room_for_what_a_drain_waits_for() -> None:
     with pytest.raises(InputError, match="no maintenance window is long enough") as refused:
         planned(FULL, 50, "22:00-00:00 UTC")
     assert "50 hosts are drained at a time, with 4 migrations: fewer (--down)" in refused.value.remedy
+
+
+SMALL = full(2, 1)
+
+
+def test_what_a_drain_may_do_is_in_its_commands_and_in_its_title(tmp_path: Path) -> None:
+    plan = planned(SMALL, 1, returning=True, cold=True, force_complete=True)
+    for step in drains(plan):
+        check, apply, revert = step.is_done().script, step.apply().script, step.revert().script
+        assert " --cold --check" in check
+        assert " --cold --on-stuck pause --force-complete ||" in apply
+        assert "skipstone return" in revert
+        assert " --force-complete ||" in revert
+        assert "--cold" not in revert, "what is off comes back in any case"
+        host = step.compute
+        assert step.title == (
+            f"Move the instances of {host}, also those that are off, to other computes;"
+            " a migration that does not end is forced to complete"
+        )
+        assert step.title in runbook(plan)
+    returns = [step for step in plan.steps() if isinstance(step, ReturnInstances)]
+    assert all(step.apply().script.count(" --force-complete ||") == 1 for step in returns)
+    assert all(step.title.endswith("forced to complete") for step in returns)
+    save_plan(plan, tmp_path / "plan")
+    assert load_plan(tmp_path / "plan") == plan
+
+
+def test_unless_asked_a_drain_moves_nothing_cold_and_forces_nothing() -> None:
+    for step in drains(planned(SMALL, 1)):
+        assert "--cold" not in step.apply().script
+        assert "--force-complete" not in step.apply().script
+        assert not {"cold", "force_complete"} & step.model_dump().keys()
+        assert step.title == f"Move the instances of {step.compute} to other computes"
+
+
+def test_the_options_are_those_of_the_drain() -> None:
+    known = {option.name: option for option in drain.params}
+    for option in plan_verb.params:
+        if option.name in {"on_stuck", "cold", "force_complete"}:
+            assert option.opts == known[option.name].opts
+            assert option.default == known[option.name].default
+
+
+def test_what_is_asked_for_is_in_the_plan() -> None:
+    path = HERE / "zed-small" / "cloud.yaml"
+    asked = ("--computes", "drain", "--cold", "--force-complete", "--return-instances")
+    done = CliRunner().invoke(plan_verb, [str(path), "--to", "2025.1", "--json", *asked])
+    assert done.exit_code == 0, done.output
+    moving = [
+        step
+        for stage in json.loads(done.stdout)["stages"]
+        for step in stage["steps"]
+        if step.get("kind") in {"drain-host", "return-instances"}
+    ]
+    assert [step["force_complete"] for step in moving] == [True] * len(moving)
+    assert [step["cold"] for step in moving if step["kind"] == "drain-host"] == [True, True]

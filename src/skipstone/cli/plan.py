@@ -20,7 +20,8 @@ Examples:
   skipstone plan cloud.yaml --to 2025.1 --rehearsal rehearsal.json -o plan.yaml
   skipstone plan cloud.yaml --to 2025.1 --keep-behaviour --leave '/etc/neutron/*'
   skipstone plan cloud.yaml --to 2025.1 --computes auto
-  skipstone plan cloud.yaml --to 2025.1 --computes reinstall --return-instances
+  skipstone plan cloud.yaml --to 2025.1 --computes drain --force-complete --migrations 8
+  skipstone plan cloud.yaml --to 2025.1 --computes reinstall --cold --return-instances
   skipstone plan cloud.yaml --to 2025.1 --sample 2 --wave 10% --down 5% --down-per-zone 1 --failures 3
   skipstone plan cloud.yaml --to 2025.1 --postpone cmp7 --window 'mon-fri 22:00-05:00 Europe/Berlin'
   skipstone plan cloud.yaml --to epoxy --json | jq '.stages[].name'
@@ -91,6 +92,13 @@ Examples:
     show_default=True,
     help="What a drain does with an instance that cannot be moved.",
 )
+@click.option("--cold", is_flag=True, help="A drain also moves instances that are off.")
+@click.option(
+    "--force-complete",
+    is_flag=True,
+    help="Let a drain's migration that does not end complete: post-copy where nova is configured for it, else"
+    " the guest is paused for the rest.",
+)
 @click.option(
     "--migrations",
     type=click.IntRange(min=1),
@@ -122,6 +130,8 @@ def plan(
     computes: str,
     returning: bool,
     on_stuck: Literal["pause", "leave", "cold"],
+    cold: bool,
+    force_complete: bool,
     migrations: int | None,
     per_target: int | None,
     output: Path | None,
@@ -165,6 +175,8 @@ def plan(
             on_stuck=on_stuck,
             migrations=migrations,
             per_target=per_target,
+            force_complete=force_complete,
+            cold=cold,
         ),
         rollout=rollout_of(**rollout),
         rehearsal=load_rehearsal(rehearsal_file) if rehearsal_file else None,

@@ -88,8 +88,12 @@ def _refuse_blocked(seen: Survey, options: Options, going: frozenset[str]) -> No
             f"{len(reasons)} of {len(seen.plights)} instances cannot be moved; nothing was changed",
             where=seen.source.host,
             evidence="\n".join(reasons),
-            remedy="see to these instances or to more room, and repeat; or leave them:  --on-stuck leave",
+            remedy="see to these instances or to more room, and repeat; or"
+            f" {_EMPTIER if options.empty else _LEAVE}",
         )
+
+
+_LEAVE, _EMPTIER = "leave them:  --on-stuck leave", "let those that are off be moved too:  --cold"
 
 
 async def _refuse_held(gear: Gear, seen: Survey) -> None:

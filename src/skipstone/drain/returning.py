@@ -17,8 +17,9 @@ from skipstone.drain.targets import Books
 async def bring_back(gear: Gear, host: str, options: Options, *, instances: bool = True) -> Result:
     """Enable the host's compute service where the drain has disabled it, and move its instances back.
 
-    With ``instances`` false they stay where they are. What was deleted, or is not where the drain has put it,
-    is let be. Raise DrainStopped where an operator is needed.
+    With ``instances`` false they stay where they are. One that is off comes back cold, whether it was moved
+    so or its owner has stopped it since. What was deleted, or is not where the drain has put it, is let be.
+    Raise DrainStopped where an operator is needed.
     """
     await gear.ask(gear.nova.expect_microversion)
     home = await _opened(gear, host)
@@ -76,7 +77,8 @@ async def _move_back(gear: Gear, home: Compute, options: Options) -> dict[str, E
     members = await gear.ask(gear.nova.instances, home.host)
     held = {one.id: home.host for one in members}
     rules = replace(options.rules, only=frozenset({home.host}), avoided=frozenset(), excluded=frozenset())
-    way = Way(gear, Dock(computes, rules, gear.places, Books(held=held)), options, by_host, homeward=True)
+    dock = Dock(computes, rules, gear.places, Books(held=held))
+    way = Way(gear, dock, replace(options, cold=True), by_host, homeward=True)
     endings: dict[str, Ending] = {}
     movers = []
     for trace in going:

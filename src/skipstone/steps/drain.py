@@ -20,7 +20,7 @@ class _OfCompute(Step):
     """``compute`` is the host's name in the inventory, ``plan`` the plan's id.
 
     ``migrations`` limits how many are on their way at a time in all of the cloud, ``per_target`` to one host;
-    without them the verbs' own limits hold.
+    without them the verbs' own limits hold. ``force_complete`` lets a migration that does not end complete.
     """
 
     host: str = OPERATOR
@@ -28,6 +28,7 @@ class _OfCompute(Step):
     plan: str
     migrations: int | None = Field(None, exclude_if=is_empty)
     per_target: int | None = Field(None, exclude_if=is_empty)
+    force_complete: bool = Field(False, exclude_if=is_empty)
 
     def _call(self, verb: str, *options: str) -> str:
         return f"skipstone {verb} {quote(self.compute)} {words(('--plan', self.plan, *options))}"
@@ -35,7 +36,8 @@ class _OfCompute(Step):
     def _move(self, verb: str, *options: str) -> Command:
         """Return the command of a verb that moves instances; what it lets be is no failure."""
         limits = {"--at-once": self.migrations, "--per-target": self.per_target}
-        given = (word for name, limit in limits.items() if limit for word in (name, str(limit)))
+        given = [word for name, limit in limits.items() if limit for word in (name, str(limit))]
+        given += ["--force-complete"] if self.force_complete else []
         return self.on_host(f"{self._call(verb, *options, *given)} || [ $? = {WARNINGS} ]")
 
 
@@ -43,23 +45,24 @@ class DrainHost(_OfCompute):
     """Empty a compute host by live migration; its service takes no new instances from then on.
 
     ``on_stuck`` is the rule for what cannot be moved. ``reasons`` are for who reads the plan: why this host
-    is drained. ``empty`` says that nothing may stay there, on or off. A failed attempt is repeated as it is:
-    it goes on with what is on its way.
+    is drained. ``empty`` says that nothing may stay there, on or off; ``cold`` that those that are off are
+    moved too. A failed attempt is repeated as it is: it goes on with what is on its way.
     """
 
     kind: Literal["drain-host"] = "drain-host"
     impact: Impact = Impact.INSTANCES_BLIP
     on_stuck: Literal["pause", "leave", "cold"] = "pause"
     empty: bool = Field(False, exclude_if=is_empty)
+    cold: bool = Field(False, exclude_if=is_empty)
     reasons: tuple[str, ...] = ()
 
     def is_done(self) -> Command:
         """Ask nova and libvirt whether the host is drained."""
-        return self.on_host(self._call("drain", *self._empty, "--check"))
+        return self.on_host(self._call("drain", *self._scope, "--check"))
 
     def apply(self) -> Command:
         """Drain it, but for what the rule leaves there."""
-        return self._move("drain", *self._empty, "--on-stuck", self.on_stuck)
+        return self._move("drain", *self._scope, "--on-stuck", self.on_stuck)
 
     def verify(self) -> Command:
         """Ask again."""
@@ -73,8 +76,10 @@ class DrainHost(_OfCompute):
         return self._move("return")
 
     @property
-    def _empty(self) -> tuple[str, ...]:
-        return ("--empty",) if self.empty else ()
+    def _scope(self) -> tuple[str, ...]:
+        """Options that say what has to leave the host."""
+        given = {"--empty": self.empty, "--cold": self.cold}
+        return tuple(name for name, wanted in given.items() if wanted)
 
 
 class ReturnInstances(_OfCompute):

@@ -55,6 +55,7 @@ def test_where_nothing_may_stay_what_is_off_refuses_the_drain(bench: Bench, stat
     with pytest.raises(DrainRefused) as refused:
         bench.drain(empty=True)
     assert "its disks go" in refused.value.evidence
+    assert refused.value.remedy.endswith("--cold")
     assert bench.cloud.requests == []
     assert bench.cloud.hosts["cmp1"].enabled
 
@@ -426,6 +427,18 @@ def test_all_comes_back_and_the_host_is_open(bench: Bench) -> None:
     assert bench.cloud.truth(elsewhere) == {"cmp2": "running"}
     assert bench.cloud.hosts["cmp1"].enabled
     assert bench.bring_back().endings == ()
+
+
+def test_what_is_off_comes_back_too(bench: Bench) -> None:
+    """One was moved so, and the other one's owner has stopped it meanwhile."""
+    off, stopped = bench.cloud.add("off", status="SHUTOFF"), bench.cloud.add("vm")
+    bench.drain(cold=True)
+    [at] = bench.cloud.truth(stopped)
+    bench.cloud.servers[stopped] |= {"status": "SHUTOFF", "OS-EXT-STS:power_state": 4}
+    bench.cloud.hosts[at].guests[stopped] = "shut"
+    assert phases(bench.bring_back()) == {"off": "moved", "vm": "moved"}
+    assert bench.cloud.truth(off) == bench.cloud.truth(stopped) == {"cmp1": "shut"}
+    bench.run(lambda gear: check_open(gear, "cmp1", instances=True))
 
 
 def test_a_host_that_was_disabled_before_stays_so(bench: Bench) -> None:

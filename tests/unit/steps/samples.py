@@ -111,7 +111,7 @@ SAMPLES: tuple[Step, ...] = (
     ),
     database.WaitForDatabaseServer(**COMMON),
     drain.DrainHost(**OPERATED, compute="cmp1", plan="lab-zed", reasons=("so",)),
-    drain.DrainHost(**OPERATED, compute="cmp1", plan="lab-zed", empty=True),
+    drain.DrainHost(**OPERATED, compute="cmp1", plan="lab-zed", empty=True, cold=True, force_complete=True),
     drain.ReturnInstances(**OPERATED, compute="cmp1", plan="lab-zed", moving=True),
     identity.GrantServiceRole(**OPERATED, users=("glance", "nova")),
     installation.InstallPackages(

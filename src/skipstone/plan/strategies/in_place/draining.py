@@ -31,7 +31,8 @@ def drain_first(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[
     return (
         DrainHost(
             id=f"computes.{host.name}.drain",
-            title=f"Move the instances of {host.name} to other computes{_why_they_move(layout, choice)}",
+            title=f"Move the instances of {host.name}{_also(layout)} to other computes"
+            f"{_why_they_move(layout, choice)}{_by_force(layout)}",
             needs=needs,
             deadline=3600 + max(count * PATIENCE, seconds * DOUBT),
             estimate=15 + seconds,
@@ -41,6 +42,8 @@ def drain_first(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[
             on_stuck=layout.handling.on_stuck,
             migrations=layout.handling.migrations,
             per_target=layout.handling.per_target,
+            force_complete=layout.handling.force_complete,
+            cold=layout.handling.cold,
             empty=choice.method is Method.REINSTALL,
             reasons=choice.reasons,
         ),
@@ -54,13 +57,11 @@ def open_again(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[S
     returning = layout.handling.returning
     count = layout.instances(host) if returning else 0
     seconds = layout.traffic[host.name].returning(count)
-    what = (
-        f"Bring the instances of {host.name} back" if returning else f"Let {host.name} take instances again"
-    )
+    back = f"Bring the instances of {host.name} back{_by_force(layout)}"
     return (
         ReturnInstances(
             id=f"computes.{host.name}.return",
-            title=what,
+            title=back if returning else f"Let {host.name} take instances again",
             needs=needs,
             deadline=900 + max(count * PATIENCE, seconds * DOUBT),
             estimate=10 + seconds,
@@ -70,6 +71,7 @@ def open_again(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[S
             moving=returning,
             migrations=layout.handling.migrations,
             per_target=layout.handling.per_target,
+            force_complete=layout.handling.force_complete,
         ),
     )
 
@@ -84,6 +86,14 @@ def why_they_stay(layout: Layout, host: Host) -> str:
 
 def _why_they_move(layout: Layout, choice: Choice) -> str:
     return f": {choice.reasons[0]}" if layout.handling.computes is Computes.AUTO else ""
+
+
+def _also(layout: Layout) -> str:
+    return ", also those that are off," if layout.handling.cold else ""
+
+
+def _by_force(layout: Layout) -> str:
+    return "; a migration that does not end is forced to complete" if layout.handling.force_complete else ""
 
 
 def _way_back(layout: Layout, *, first: bool) -> Reversibility:

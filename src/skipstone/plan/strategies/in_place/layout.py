@@ -43,8 +43,9 @@ class Handling:
     """What the operator asks for of the computes' instances.
 
     ``returning`` brings back what was moved off a host once it is upgraded; ``on_stuck`` is the rule for
-    what cannot be moved (``skipstone drain --on-stuck``). ``migrations`` limits how many are on their way at
-    a time in all, ``per_target`` to one host.
+    what cannot be moved (``skipstone drain --on-stuck``). ``force_complete`` lets a migration that does not
+    end complete, ``cold`` lets those that are off be moved. ``migrations`` limits how many are on their way
+    at a time in all, ``per_target`` to one host.
     """
 
     computes: Computes = Computes.STAY
@@ -52,6 +53,8 @@ class Handling:
     on_stuck: Literal["pause", "leave", "cold"] = "pause"
     migrations: int | None = None
     per_target: int | None = None
+    force_complete: bool = False
+    cold: bool = False
 
 
 @dataclass(frozen=True)
