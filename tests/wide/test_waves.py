@@ -1,4 +1,4 @@
-"""A cloud with four computes, upgraded in waves, and taken back: with instances staying, and drained.
+"""A cloud with four computes, upgraded in waves: with instances staying, and taken back; and drained.
 
 The sample fails first.
 
@@ -21,14 +21,35 @@ from tests.wide.ways import note
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(7200)]
 
 COMPUTES = ("cmp1", "cmp2", "cmp3", "cmp4")
+GAP = {"stay": 15, "drain": 100}
+"""Seconds without a reply that pause the run.
+
+Where instances stay they feel the exchange of the virtual switch: 1 s in docs/explanation/figures.md, 41 s
+where its flows are not restored. Where they are moved the emulator may lose a page, and the guest boots anew:
+that is the lab's, and is not to stop the run.
+"""
+
+MOVE = 60
+"""Seconds that a moved guest may be silent that was not booted anew.
+
+The longest move in docs/explanation/computes.md took 41 s; a guest is silent for a part of it, and for ten
+more where the network has not heard that it has moved.
+"""
+
 BROKEN = "/etc/systemd/system/nova-compute.service.d/50-broken.conf"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an upgrade has left to be judged by."""
+    """What an upgrade has left to be judged by.
 
+    ``after`` is a look from outside, before anything is tried out; ``compared`` is it against an earlier one.
+    """
+
+    way: str
     report: dict[str, Any]
+    compared: dict[str, Any]
+    after: dict[str, Any]
     status: dict[str, Any]
     said: dict[str, str]
     pings: PingLog
@@ -62,7 +83,8 @@ def upgraded(
     if request.param == "drain":
         renew()
     home = tmp_path_factory.mktemp("waves")
-    cloud, plan, before = home / "cloud.yaml", home / "plan.yaml", home / "before.json"
+    cloud, plan = home / "cloud.yaml", home / "plan.yaml"
+    before, after = home / "before.json", home / "after.json"
     wide.skipstone("discover", "-i", wide.inventory, "-o", cloud)
     made = wide.skipstone(
         "plan", cloud, "--to", "2025.1", "--computes", request.param, "--down", "2", "--json", "-o", plan
@@ -83,15 +105,25 @@ def upgraded(
         assert begun(wide) == {sample}, "no other compute is begun after a sample that failed"
         wide.on(sample, f"rm {BROKEN}; systemctl daemon-reload")
         wide.skipstone("resume", "--yes", "--until", "sample")
-        wide.skipstone("resume", "--yes", "--budget", "instance-gap=100s")
-        # what is lost is for the tests to name
-        wide.skipstone("verify", "-i", wide.inventory, "--against", before, "--deep", codes={0, 1, 4})
+        wide.skipstone("resume", "--yes", "--budget", f"instance-gap={GAP[request.param]}s")
+        look = ("verify", "-i", wide.inventory, "--against", before, "--save", after, "--deep", "--json")
+        compared = wide.skipstone(*look, codes={0, 1, 4}).stdout  # what is lost is for the tests to name
     finally:
         pings.stop()
     wide.skipstone("report", "-o", home / "report.html", "--json", home / "report.json")
     status = json.loads(wide.skipstone("status", "--json").stdout)
     note(request.param, status, wide.state_dir / "drains" / json.loads(made)["id"])
-    return Outcome(json.loads((home / "report.json").read_text()), status, said, pings, boots, before_it)
+    return Outcome(
+        request.param,
+        json.loads((home / "report.json").read_text()),
+        json.loads(compared),
+        json.loads(after.read_text()),
+        status,
+        said,
+        pings,
+        boots,
+        before_it,
+    )
 
 
 def test_a_sample_that_does_not_come_up_is_told(upgraded: Outcome) -> None:
@@ -116,6 +148,32 @@ def test_no_instance_was_rebooted_or_is_in_error(wide: LabCloud, upgraded: Outco
     assert {one["address"] for one in instances if one["rebooted"]} == panicked
 
 
+def test_nothing_is_lost_but_what_the_emulator_lost(wide: LabCloud, upgraded: Outcome) -> None:
+    panicked = wide.expect_not_rebooted(upgraded.boots)
+    listed = json.loads(wide.openstack("server", "list", "--all-projects", "-f", "json"))
+    booted = {one["ID"] for one in listed if any(address in str(one["Networks"]) for address in panicked)}
+    lost = [one for one in upgraded.compared["differences"] if one["weight"] == "loss"]
+    assert [one for one in lost if one["fact"] != "boot-id" or one["id"] not in booted] == []
+    assert [trial for trial in upgraded.compared["trials"] if not trial["ok"]] == []
+    assert upgraded.after["unasked"] == {}
+
+
+def test_every_allocation_is_exact(upgraded: Outcome) -> None:
+    """What each instance holds is what it held, and it holds that where it is, and nowhere else."""
+    changed = [one for one in upgraded.compared["differences"] if one["subject"] == "allocation"]
+    assert {one["fact"] for one in changed} == ({"providers"} if upgraded.way == "drain" else set())
+    things = upgraded.after["things"]
+    held = {one["id"]: one["facts"]["providers"] for one in things if one["subject"] == "allocation"}
+    hosts = {one["id"]: one["facts"]["host"] for one in things if one["subject"] == "instance"}
+    assert {one: name.partition(".")[0] for one, name in held.items()} == hosts
+
+
+def test_instances_were_silent_no_longer_than_a_move(upgraded: Outcome) -> None:
+    most = MOVE if upgraded.way == "drain" else GAP["stay"]
+    for one in upgraded.report["impact"]["instances"]:
+        assert one["rebooted"] or one["ping"]["longest_gap"] < most, one["name"]
+
+
 @pytest.mark.usefixtures("upgraded")
 def test_every_instance_runs_on_one_host_with_the_new_qemu_but_for_those_never_moved(wide: LabCloud) -> None:
     running = [uuid for host in COMPUTES for uuid in wide.on(host, "virsh -q list --uuid").split()]
@@ -123,12 +181,10 @@ def test_every_instance_runs_on_one_host_with_the_new_qemu_but_for_those_never_m
     assert sorted(running) == sorted(one["ID"] for one in listed)
 
 
-def test_who_is_asked_to_stay_stays_and_no_other(
-    request: pytest.FixtureRequest, wide: LabCloud, upgraded: Outcome
-) -> None:
+def test_who_is_asked_to_stay_stays_and_no_other(wide: LabCloud, upgraded: Outcome) -> None:
     """A look with --deep may move one there and back."""
     moved = [uuid for uuid, host in homes(wide).items() if upgraded.homes[uuid] != host]
-    assert bool(moved) == (request.node.callspec.params["upgraded"] == "drain")
+    assert bool(moved) == (upgraded.way == "drain")
 
 
 @pytest.mark.usefixtures("upgraded")
@@ -160,8 +216,25 @@ def test_never_more_than_two_were_down(upgraded: Outcome) -> None:
         assert len(down) <= 2, f"{down} at {moment}"
 
 
+def test_drained_waves_are_not_taken_back_and_why_is_told(wide: LabCloud, upgraded: Outcome) -> None:
+    """Nova brings no guest from the new QEMU to the old one; the plan says so before the second drain."""
+    if upgraded.way != "drain":
+        pytest.skip("nothing has moved: these waves are taken back")
+    before = homes(wide)
+    said = plain(wide.skipstone("rollback", "--to", "sample", "--yes", codes={2}).stderr)
+    assert "past its point of no return" in said
+    assert "nova moves nothing from a newer hypervisor to an older one" in said
+    assert "go forward" in said
+    drains = set(re.findall(r"computes\.\w+\.drain", said))
+    assert len(drains) == len(COMPUTES) - 1, "the sample's can be undone: it went to hosts like itself"
+    assert homes(wide) == before
+    assert json.loads(wide.skipstone("status", "--json").stdout)["state"] == "done"
+
+
 def test_waves_are_taken_back_and_every_instance_is_where_it_was(wide: LabCloud, upgraded: Outcome) -> None:
-    """To before the first compute: what was drained is drained once more, before its system goes back."""
+    """To before the first compute."""
+    if upgraded.way == "drain":
+        pytest.skip("past the point of no return")
     wide.skipstone("rollback", "--to", "sample", "--yes")
     for host in COMPUTES:
         assert "2:26." in wide.on(host, "dpkg-query -W -f '${Version}' nova-compute")

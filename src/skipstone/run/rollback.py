@@ -5,7 +5,7 @@ journalled, followed, resumed. What was done on a host after a step that holds i
 undoing of its own: that step brings the whole host back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
@@ -26,7 +26,7 @@ from skipstone.run.runview import RunView
 from skipstone.run.state import Kind, RunState
 from skipstone.steps.conversion import DeployConfiguration
 from skipstone.steps.database import SyncDatabase
-from skipstone.steps.drain import DrainHost
+from skipstone.steps.drain import DrainHost, ReturnInstances
 from skipstone.steps.machine import TakeMachineSnapshot
 from skipstone.steps.revert import Revert
 from skipstone.steps.services import AskApi, StartServices, WaitForAgents, WaitForApi
@@ -105,6 +105,7 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
 
 _MACHINE = TakeMachineSnapshot.model_fields["kind"].default
 _DRAIN = DrainHost.model_fields["kind"].default
+_MOVING = {_DRAIN, ReturnInstances.model_fields["kind"].default}
 _DEPLOYMENT = DeployConfiguration.model_fields["kind"].default
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
@@ -197,13 +198,7 @@ def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:
         act for act in undone.values() if not act.holder and act.reversibility is not Reversibility.EXACT
     ]
     if beyond:
-        raise RollbackRefused(
-            "the run is past its point of no return",
-            where=view.run,
-            evidence=f"begun, and not undone by Skipstone: {', '.join(act.step for act in beyond)}",
-            remedy="go forward: see to what stopped it, then `skipstone resume`; or restore the hosts from"
-            " snapshots of your own, and the databases from /var/lib/skipstone on the database host",
-        )
+        raise _past(view, beyond)
     earlier = {act.holder: act for act in undone.values() if act.holder and act.holder not in undone}
     if earlier:
         stages = {step.id: stage.name for stage in view.stages for step in stage.steps}
@@ -214,6 +209,29 @@ def _expect_reversible(view: RunView, undone: Mapping[str, Act]) -> None:
             evidence="\n".join(f"{act.step} is undone by {holder} only" for holder, act in earlier.items()),
             remedy=f"`skipstone rollback --to {next(iter(names))}`, or wholly",
         )
+
+
+def _past(view: RunView, beyond: Sequence[Act]) -> RollbackRefused:
+    """Return the error that acts were begun which nothing undoes; of hosts that were drained it says why."""
+    only_moved = all(act.kind in _MOVING for act in beyond)
+    steps = ", ".join(act.step for act in beyond)
+    return RollbackRefused(
+        "the run is past its point of no return",
+        where=view.run,
+        evidence=f"begun, and not undone by Skipstone: {steps}{_NO_WAY_HOME if only_moved else ''}",
+        remedy="go forward: see to what stopped it, then `skipstone resume`;"
+        f" {_MOVED if only_moved else _RESTORED}",
+    )
+
+
+_NO_WAY_HOME = (
+    "\nnova moves nothing from a newer hypervisor to an older one, so their instances cannot come back"
+)
+_MOVED = "instances run on where they are"
+_RESTORED = (
+    "or restore the hosts from snapshots of your own, and the databases from /var/lib/skipstone on the"
+    " database host"
+)
 
 
 def _in_turn(acts: Iterable[Act]) -> list[Act]:

@@ -101,6 +101,25 @@ def test_past_the_point_of_no_return_it_is_refused(tmp_path: Path, kind: Reversi
     assert caught.value.exit_code == 2
 
 
+def test_why_drained_hosts_cannot_be_taken_back_is_told(tmp_path: Path) -> None:
+    """The first one's instances have gone to hosts like itself; those of later ones to newer ones."""
+    final = Reversibility.NONE
+    directory = begun(
+        Rig(tmp_path, Hosts()),
+        plan_of(
+            [toy("a", undo="undo a")],
+            [toy_drain("c0.drain", undo="return")],
+            [toy_drain(f"{host}.drain", undo="return", reversibility=final) for host in ("c1", "c2")],
+        ),
+    )
+    for to in ("", "stage2", "stage3"):
+        with pytest.raises(RollbackRefused, match="past its point of no return") as caught:
+            plan_rollback(directory, to)
+        assert "not undone by Skipstone: c1.drain, c2.drain\n" in caught.value.evidence
+        assert "nova moves nothing from a newer hypervisor to an older one" in caught.value.evidence
+        assert caught.value.remedy.endswith("instances run on where they are")
+
+
 HELD = (
     [toy("a", undo="undo a"), toy("db", host="h2", undo="undo db")],
     [
