@@ -1,20 +1,27 @@
-"""Questions about what users run: nothing may be halfway when the services go down."""
+"""Questions about what users run: nothing may be halfway when the services go down.
 
-from collections.abc import Iterator
+Of some ten thousand instances one is always halfway, and it is over long before the services stop: here it is
+told, and the plan waits for it right before the stop (``stop.workloads``), which is when it matters.
+"""
 
-from skipstone.checks.check import Check, Upgrade
+from collections.abc import Iterable, Iterator, Sequence
+
+from skipstone.checks.check import Check, Upgrade, listed
 from skipstone.checks.finding import Finding
+from skipstone.cloud.model import Instance
 
 MOVING = frozenset({"MIGRATING", "RESIZE", "VERIFY_RESIZE", "REVERT_RESIZE"})
 UNFINISHED = frozenset({"BUILD", "REBUILD", "PASSWORD", "REBOOT", "HARD_REBOOT"})
 VOLUME_SETTLED = frozenset({"available", "in-use", "reserved", "error", "maintenance"})
+WAITED_FOR = "stop.workloads"
+"""The plan's step that waits until all of it is over, and refuses to stop the services before."""
 
 
 class MigrationsNotInFlight(Check):
     """No instance is being migrated or resized, and no resize waits to be confirmed.
 
     Both hosts of a migration speak the release that it began with; a resize awaiting confirmation keeps the
-    instance on two computes.
+    instance on two computes. The plan looks again right before the services stop.
     Source: nova upgrade guide. May go: never.
     """
 
@@ -22,54 +29,56 @@ class MigrationsNotInFlight(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find instances whose status says so."""
-        for instance in upgrade.cloud.instances:
-            if instance.status in MOVING:
-                yield self.inhibitor(
-                    f"instance {instance.name} is in the middle of a migration or resize",
-                    where=instance.host or "",
-                    evidence=f"{instance.id} {instance.status}, task {instance.task or 'none'}",
-                    remedy=f"openstack server resize confirm {instance.id}"
-                    if instance.status == "VERIFY_RESIZE"
-                    else "wait for its end, or abort it",
-                )
+        found = [instance for instance in upgrade.cloud.instances if instance.status in MOVING]
+        if found:
+            yield self.warning(
+                f"{_named('instance', found)} in the middle of a migration or resize",
+                where="nova",
+                evidence=_states(found),
+                remedy="wait for its end, or abort it; openstack server resize confirm ID where one waits for"
+                " that: all of it before the services stop",
+                handled_by=WAITED_FOR,
+            )
 
 
 class InstancesAreSettled(Check):
     """No instance has a task in flight, and none is in error.
 
     A task whose service goes away leaves the instance in a state that only an administrator can reset; one
-    that is in error already cannot be told from one that the upgrade broke.
+    that is in error already cannot be told from one that the upgrade broke. The plan waits for the end of
+    tasks right before the services stop.
     Source: nova upgrade guide. May go: never.
     """
 
     id = "instance-unsettled"
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
-        """Find instances with a task, or in error."""
-        for instance in upgrade.cloud.instances:
-            evidence = f"{instance.id} {instance.status}, task {instance.task or 'none'}"
-            if instance.status in MOVING:
-                continue  # MigrationsNotInFlight speaks of these
-            if instance.task or instance.status in UNFINISHED:
-                yield self.inhibitor(
-                    f"instance {instance.name} has a task in flight",
-                    where=instance.host or "",
-                    evidence=evidence,
-                    remedy="wait for its end; reset its state where nothing works on it any more",
-                )
-            elif instance.status == "ERROR":
-                yield self.warning(
-                    f"instance {instance.name} is in error",
-                    where=instance.host or "",
-                    evidence=evidence,
-                    remedy=f"compare with libvirt; openstack server set --state active {instance.id}",
-                )
+        """Find instances with a task, or in error; MigrationsNotInFlight speaks of those that move."""
+        others = [instance for instance in upgrade.cloud.instances if instance.status not in MOVING]
+        busy = [instance for instance in others if instance.task or instance.status in UNFINISHED]
+        broken = [instance for instance in others if not instance.task and instance.status == "ERROR"]
+        if busy:
+            yield self.warning(
+                f"{_named('instance', busy)} in the middle of a task",
+                where="nova",
+                evidence=_states(busy),
+                remedy="wait for its end; reset its state where nothing works on it any more",
+                handled_by=WAITED_FOR,
+            )
+        if broken:
+            yield self.warning(
+                f"{_named('instance', broken)} in error",
+                where="nova",
+                evidence=_states(broken),
+                remedy="compare with libvirt; openstack server set --state active ID",
+            )
 
 
 class VolumesAreSettled(Check):
     """No volume is being created, moved, copied or deleted.
 
-    The job dies with cinder-volume, and the volume keeps the state it had.
+    The job dies with cinder-volume, and the volume keeps the state it had. The plan waits for the end of such
+    jobs right before the services stop.
     Source: cinder upgrade guide. May go: never.
     """
 
@@ -77,20 +86,26 @@ class VolumesAreSettled(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find volumes in a state that is meant to pass."""
-        for volume in upgrade.cloud.volumes:
-            if volume.status not in VOLUME_SETTLED and not volume.status.startswith("error"):
-                yield self.inhibitor(
-                    f"volume {volume.name or volume.id} is {volume.status}",
-                    where="cinder",
-                    evidence=f"{volume.id} {volume.status}",
-                    remedy="wait for its end; reset its state where nothing works on it any more",
-                )
+        found = [
+            volume
+            for volume in upgrade.cloud.volumes
+            if volume.status not in VOLUME_SETTLED and not volume.status.startswith("error")
+        ]
+        if found:
+            yield self.warning(
+                f"{_counted('volume', [one.name or one.id for one in found])} in a state that passes",
+                where="cinder",
+                evidence=listed(f"{volume.id} {volume.status}" for volume in found),
+                remedy="wait for its end; reset its state where nothing works on it any more",
+                handled_by=WAITED_FOR,
+            )
 
 
 class StacksAreSettled(Check):
     """No stack is in progress.
 
-    An engine that stops in the middle of a stack leaves it in progress for ever.
+    An engine that stops in the middle of a stack leaves it in progress for ever. The plan waits for the end
+    of such stacks right before the services stop.
     Source: heat upgrade guide. May go: never.
     """
 
@@ -98,11 +113,25 @@ class StacksAreSettled(Check):
 
     def ask(self, upgrade: Upgrade) -> Iterator[Finding]:
         """Find stacks whose status ends so."""
-        for stack in upgrade.cloud.stacks:
-            if stack.status.endswith("IN_PROGRESS"):
-                yield self.inhibitor(
-                    f"stack {stack.name} is in progress",
-                    where="heat",
-                    evidence=f"{stack.id} {stack.status}",
-                    remedy=f"wait for its end, or openstack stack cancel {stack.id}",
-                )
+        found = [stack for stack in upgrade.cloud.stacks if stack.status.endswith("IN_PROGRESS")]
+        if found:
+            yield self.warning(
+                f"{_counted('stack', [stack.name for stack in found])} in progress",
+                where="heat",
+                evidence=listed(f"{stack.id} {stack.status}" for stack in found),
+                remedy="wait for its end, or openstack stack cancel ID",
+                handled_by=WAITED_FOR,
+            )
+
+
+def _named(what: str, instances: Sequence[Instance]) -> str:
+    return _counted(what, [instance.name for instance in instances])
+
+
+def _counted(what: str, names: Sequence[str]) -> str:
+    """Return some of the names, and how many there are: ``2 instances (a, b) are``."""
+    return f"{what} {names[0]} is" if len(names) == 1 else f"{len(names):,} {what}s ({listed(names)}) are"
+
+
+def _states(instances: Iterable[Instance]) -> str:
+    return listed(f"{one.id} {one.status}, task {one.task or 'none'}, on {one.host}" for one in instances)

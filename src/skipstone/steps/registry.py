@@ -18,6 +18,7 @@ from skipstone.steps import (
     revert,
     services,
     snapshot,
+    workloads,
 )
 from skipstone.steps.step import Step
 
@@ -75,6 +76,7 @@ STEPS: tuple[type[Step], ...] = (
     services.WaitForApi,
     snapshot.DropSnapshot,
     snapshot.TakeSnapshot,
+    workloads.WaitForWorkloads,
 )
 
 KINDS: dict[str, type[Step]] = {cls.model_fields["kind"].default: cls for cls in STEPS}

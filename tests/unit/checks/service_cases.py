@@ -1,10 +1,22 @@
 """Cases of the checks about databases, the broker, and the services."""
 
 from skipstone.checks import broker, compute, configuration, databases, identity, schemas, workloads
+from skipstone.checks.check import Check
 from skipstone.cloud.model import Broker, Endpoint, Role, Table
 
 from .case import UNKNOWN, WARNING, Case, agents_too, all_of
-from .good_cloud import NOVA_CONF, USERS, Change, agent, cloud_with, each_with, file_with, host_with, package
+from .good_cloud import (
+    AS_IT_IS,
+    NOVA_CONF,
+    USERS,
+    Change,
+    agent,
+    cloud_with,
+    each_with,
+    file_with,
+    host_with,
+    package,
+)
 
 
 def _without(*names: str) -> Change:
@@ -22,6 +34,14 @@ def _conditions(**counts: int) -> Change:
 
 
 MIGRATING = each_with("instances", status="MIGRATING", task="migrating")
+
+
+def _halfway(
+    check: type[Check], name: str, bad: Change, where: str, *, evidence: str = "", good: Change = AS_IT_IS
+) -> Case:
+    """Return a case of what is told at first, and waited for right before the services stop."""
+    return Case(check, name, bad, WARNING, where, evidence, handled_by="stop.workloads", good=good)
+
 
 SERVICE_CASES = (
     Case(
@@ -384,29 +404,29 @@ SERVICE_CASES = (
         target="2024.1",
         good=each_with("hypervisors", type="ironic", version=1),
     ),
-    Case(workloads.InstancesAreSettled, "task", each_with("instances", task="spawning"), where="cmp1"),
-    Case(workloads.InstancesAreSettled, "build", each_with("instances", status="BUILD"), where="cmp1"),
+    _halfway(workloads.InstancesAreSettled, "task", each_with("instances", task="spawning"), "nova"),
+    _halfway(workloads.InstancesAreSettled, "build", each_with("instances", status="BUILD"), "nova"),
     Case(
         workloads.InstancesAreSettled,
         "error",
         each_with("instances", status="ERROR"),
         WARNING,
-        where="cmp1",
+        where="nova",
         good=MIGRATING,
     ),
-    Case(workloads.MigrationsNotInFlight, "migrating", MIGRATING, where="cmp1", evidence="MIGRATING"),
-    Case(
+    _halfway(workloads.MigrationsNotInFlight, "migrating", MIGRATING, "nova", evidence="MIGRATING"),
+    _halfway(
         workloads.MigrationsNotInFlight,
         "not confirmed",
         each_with("instances", status="VERIFY_RESIZE"),
-        where="cmp1",
+        "nova",
     ),
-    Case(workloads.VolumesAreSettled, "creating", each_with("volumes", status="creating"), where="cinder"),
-    Case(
+    _halfway(workloads.VolumesAreSettled, "creating", each_with("volumes", status="creating"), "cinder"),
+    _halfway(
         workloads.StacksAreSettled,
         "in progress",
         each_with("stacks", status="UPDATE_IN_PROGRESS"),
-        where="heat",
+        "heat",
         good=each_with("stacks", status="CREATE_FAILED"),
     ),
 )

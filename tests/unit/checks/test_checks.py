@@ -1,14 +1,17 @@
 """Every check fires on a bad cloud and is silent on a good one."""
 
+from dataclasses import replace
+
 import pytest
 
 from skipstone.catalog import load_catalog
 from skipstone.checks.check import Upgrade
 from skipstone.checks.compute import ComputesWithinSkew
-from skipstone.checks.examination import release_of
+from skipstone.checks.examination import examine, release_of
 from skipstone.checks.finding import Finding, Severity
 from skipstone.checks.registry import CHECKS
 from skipstone.checks.releases import RouteIsDirect
+from skipstone.checks.workloads import MigrationsNotInFlight
 from skipstone.cloud.model import Cloud
 
 from .case import Case
@@ -84,3 +87,19 @@ def test_the_remedy_of_an_impossible_hop_is_its_stops(source: str, service: str,
     found = list(RouteIsDirect().ask(upgrade))
     assert found
     assert all(remedy in finding.remedy for finding in found), found
+
+
+def test_of_many_instances_that_are_halfway_some_are_named_and_all_counted() -> None:
+    """One in the middle of a task among tens of thousands must not make a plan impossible."""
+    cloud = good_cloud()
+    one = cloud.instances[0]
+    many = tuple(
+        replace(one, id=f"i{number}", name=f"vm{number}", status="VERIFY_RESIZE") for number in range(1200)
+    )
+    catalog = load_catalog()
+    found = examine(cloud_with(instances=many)(cloud), catalog, catalog.release("2025.1"))
+    (halfway,) = [finding for finding in found if finding.id == MigrationsNotInFlight.id]
+    assert halfway.severity is Severity.WARNING
+    assert "1,200 instances (vm0, vm1" in halfway.title
+    assert "and 1192 more" in halfway.title
+    assert not [finding for finding in found if finding.severity is Severity.INHIBITOR]

@@ -18,6 +18,7 @@ from skipstone.steps import (
     revert,
     services,
     snapshot,
+    workloads,
 )
 from skipstone.steps.step import Step
 
@@ -151,4 +152,5 @@ SAMPLES: tuple[Step, ...] = (
     snapshot.TakeSnapshot(**COMMON, provider="btrfs", name="p", directory=f"{W}/snapshot", switch=True),
     snapshot.TakeSnapshot(**COMMON, provider="lvm", name="p", directory=f"{W}/snapshot"),
     snapshot.TakeSnapshot(**COMMON, provider="copy", name="p", directory=f"{W}/snapshot"),
+    workloads.WaitForWorkloads(**COMMON, instances="nova", volumes="cinder", stacks="heat"),
 )

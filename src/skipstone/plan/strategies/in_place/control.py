@@ -32,6 +32,7 @@ from skipstone.steps.compute import ReloadVirtualSwitch
 from skipstone.steps.database import CheckStatus, MigrateOnline, SyncDatabase, WaitForDatabaseServer
 from skipstone.steps.services import AskApi, StartServices, StopServices, WaitForAgents, WaitForApi
 from skipstone.steps.step import Impact, Step
+from skipstone.steps.workloads import WaitForWorkloads
 
 BROKER_UNITS = ("rabbitmq-server",)
 
@@ -39,6 +40,8 @@ BROKER_UNITS = ("rabbitmq-server",)
 def stop(layout: Layout) -> Stage:
     """Stop and block every service of the control hosts, then keep what nothing writes to any more."""
     looks = _look(layout)
+    # the last of them: nothing that takes long comes between it and the stop
+    looks = (*looks, _wait_for_workloads(layout, needs=tuple(step.id for step in looks)))
     checked = tuple(step.id for step in looks)
     stops = tuple(_stop(layout, host, needs=checked) for host in layout.controls)
     stopped = tuple(step.id for step in stops)
@@ -72,6 +75,26 @@ def _look(layout: Layout) -> tuple[Step, ...]:
         check_conversion(layout, host, step=f"stop.configuration.{host.name}") for host in layout.controls
     )
     return (*backups, *chain.from_iterable(packages), *chain.from_iterable(conversions))
+
+
+def _wait_for_workloads(layout: Layout, needs: tuple[str, ...]) -> Step:
+    def database(service: str) -> str:
+        known = (
+            name for found in layout.services if found.name == service for name in layout.databases(found)
+        )
+        return next(known, "")
+
+    return WaitForWorkloads(
+        id="stop.workloads",
+        title="Wait until no instance, volume or stack is halfway",
+        host=layout.database.name,
+        needs=needs,
+        deadline=660,
+        estimate=2,
+        instances=layout.cell_database,
+        volumes=database("cinder"),
+        stacks=database("heat"),
+    )
 
 
 def _see_packages(layout: Layout, host: Host) -> tuple[Step, ...]:
