@@ -369,7 +369,7 @@ def test_what_was_fetched_is_looked_for_once_more_before_anything_stops() -> Non
     assert first.revert()
     assert not again.revert(), "what lies there was fetched by the first one, too"
     needing = [step.id for step in plan.steps() if again.id in step.needs]
-    assert needing == ["stop.versions.ctl1", "stop.services.ctl1"]
+    assert needing == ["stop.versions.ctl1", "stop.workloads", "stop.services.ctl1"]
     later = [step.id for step in plan.steps() if "computes.cmp1.download" in step.needs]
     assert later == ["computes.cmp1.versions"], "days may lie between"
 

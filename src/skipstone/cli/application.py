@@ -43,6 +43,7 @@ class Options:
     fresh: bool = False
     measure: bool = True
     tcp_port: int | None = None
+    instances: int | None = None
     allowance: Allowance = Allowance()  # noqa: RUF009 - frozen
 
 
@@ -269,7 +270,13 @@ class Application:
         if not self.options.measure:
             return asyncio.run(self._carry_out(directory, sitting))
         measurement = Measurement(
-            directory, self.inventory, self.console, sitting.budgets, self.options.tcp_port
+            directory,
+            self.inventory,
+            self.console,
+            sitting.budgets,
+            self.options.tcp_port,
+            self.options.instances,
+            waves=tuple(tuple(stage.groups) for stage in self.plan.stages if stage.groups),
         )
         with measurement.probing(cloud):
             view = asyncio.run(self._carry_out(directory, replace(sitting, measurement=measurement)))

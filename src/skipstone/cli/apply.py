@@ -60,6 +60,13 @@ Examples:
     metavar="PORT",
     help="Also connect to this port of instances, five times a second.",
 )
+@click.option(
+    "--instances",
+    type=click.IntRange(0, 1000),
+    metavar="N",
+    help="Probe N instances at most, those first that are upgraded first; each is asked six times a second."
+    " 0 is none, 1000 the most.  [default: 100]",
+)
 @BUDGET
 @AS_JSON
 def apply(
@@ -72,6 +79,7 @@ def apply(
     fresh: bool,
     measure: bool,
     tcp_port: int | None,
+    instances: int | None,
     budgets: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -86,6 +94,7 @@ def apply(
         fresh=fresh,
         measure=measure,
         tcp_port=tcp_port,
+        instances=instances,
         allowance=allowance,
     )
     return _application(plan_file, inventory_file, options).finish(as_json=as_json)

@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The measuring of one run, kept in the run's directory; what cannot be measured never stops a run."""
+    """The measuring of one run, kept in the run's directory; what cannot be measured never stops a run.
+
+    ``instances`` is how many are probed at most, ``waves`` the hosts as the plan takes them, the sample's
+    first: where there are more instances, those of these hosts are chosen.
+    """
 
     directory: "RunDirectory"
     inventory: "Inventory"
     console: "Console"
     budgets: "tuple[Budget, ...]" = ()
     tcp_port: int | None = None
+    instances: int | None = None
+    waves: tuple[tuple[str, ...], ...] = ()
 
     @contextmanager
     def probing(self, cloud: "Cloud | None") -> Iterator[None]:
@@ -38,7 +44,7 @@ class Measurement:
         ``cloud`` is None where the run goes on: the probes are then those of its beginning.
         """
         from skipstone.impact.process import start_probes, stop_probes
-        from skipstone.impact.spec import ProbeSpec, build_spec
+        from skipstone.impact.spec import INSTANCES, ProbeSpec, build_spec
         from skipstone.impact.versions import VERSIONS_BEFORE
 
         written = self.directory.impact / "spec.json"
@@ -48,7 +54,13 @@ class Measurement:
         if cloud is not None:
             self.look("before.json")
             self.keep_versions(cloud, VERSIONS_BEFORE)
-            spec = build_spec(cloud, self.inventory, tcp_port=self.tcp_port)
+            spec = build_spec(
+                cloud,
+                self.inventory,
+                instances=INSTANCES if self.instances is None else self.instances,
+                waves=self.waves,
+                tcp_port=self.tcp_port,
+            )
             expect_measured(self.budgets, spec)
         else:
             spec = ProbeSpec.model_validate_json(written.read_text())

@@ -6,7 +6,8 @@ It is written to a file that the prober reads, so it holds no secret: only the n
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,10 @@ from skipstone.cloud.inventory import Inventory
 from skipstone.cloud.model import Cloud, Fact, Instance
 from skipstone.impact.calls import QUESTIONS
 
-_SAMPLE = 100
+INSTANCES = 100
+"""How many instances are probed where nobody says another number."""
+MOST_INSTANCES = 1000
+"""Each is asked six times a second: one process has no time for more."""
 _VERSION = re.compile(r"/v\d[\d.]*(?:/|$)|/[%$]\(")
 
 
@@ -67,14 +71,16 @@ def build_spec(
     inventory: Inventory,
     *,
     interval: float = 1.0,
-    instances: int = _SAMPLE,
+    instances: int = INSTANCES,
+    waves: Sequence[Sequence[str]] = (),
     tcp_port: int | None = None,
 ) -> ProbeSpec:
     """Return the probes for a cloud: every API that has a known read and write, and its instances.
 
     ``interval`` is between two questions to one API, in seconds; ``tcp_port`` is what to connect to. Every
     address of an instance is taken: only the prober, outside, can find out which of them answer. Where there
-    are more than ``instances`` instances, as many are chosen, evenly over the computes.
+    are more than ``instances`` instances, as many are chosen: up to half of them on the hosts of the first of
+    the ``waves`` in which hosts are upgraded, the others evenly over the computes, in the waves' order.
     """
     return ProbeSpec(
         cloud=inventory.cloud,
@@ -82,7 +88,7 @@ def build_spec(
         apis=_apis(cloud),
         instances=tuple(
             InstanceTarget(id=instance.id, name=instance.name, address=address)
-            for instance in _spread(cloud.instances, instances)
+            for instance in _spread(cloud.instances, instances, waves)
             for address in instance.addresses
         ),
         read_interval=interval,
@@ -110,13 +116,27 @@ def root_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{_VERSION.split(parts.path, maxsplit=1)[0].rstrip('/')}"
 
 
-def _spread(instances: Iterable[Instance], most: int) -> tuple[Instance, ...]:
-    """Return at most so many active instances, the first of every host before the second of any."""
-    rank: Counter[str | None] = Counter()
-    ranked: list[tuple[int, Instance]] = []
+def _spread(instances: Iterable[Instance], most: int, waves: Sequence[Sequence[str]]) -> tuple[Instance, ...]:
+    """Return at most so many active instances, the first of every host before the second of any.
+
+    What goes wrong goes wrong on the first hosts of all: up to half are of those, as long as others have any.
+    """
+    places = {_short(host): place for place, host in enumerate(chain.from_iterable(waves))}
+    sample = {_short(host) for wave in waves[:1] for host in wave}
+    there: Counter[str] = Counter()
+    ranked: list[tuple[int, int, Instance]] = []
     for instance in instances:
         if instance.status == "ACTIVE" and instance.addresses:
-            ranked.append((rank[instance.host], instance))
-            rank[instance.host] += 1
-    chosen = sorted(ranked, key=itemgetter(0))[:most]
-    return tuple(instance for _, instance in chosen)
+            host = _short(instance.host or "")
+            ranked.append((there[host], places.get(host, len(places)), instance))
+            there[host] += 1
+    chosen = [instance for _, _, instance in sorted(ranked, key=itemgetter(0, 1))]
+    first = [instance for instance in chosen if _short(instance.host or "") in sample]
+    others = [instance for instance in chosen if _short(instance.host or "") not in sample]
+    half = max(most // 2, most - len(others))
+    return (*first[:half], *others)[:most]
+
+
+def _short(host: str) -> str:
+    """Return a host's name without its domain: nova knows some by their full one."""
+    return host.partition(".")[0]

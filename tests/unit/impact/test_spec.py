@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,6 +87,33 @@ def test_a_sample_of_many_instances_covers_every_compute() -> None:
     spec = build_spec(cloud(instances=instances), INVENTORY, instances=20)
     assert len(spec.instances) == 20
     assert {target.address.split(".")[2] for target in spec.instances} == {str(n) for n in range(10)}
+
+
+def test_the_hosts_that_are_upgraded_first_have_probed_instances() -> None:
+    """Of two thousand computes a hundred can be probed: those that the plan begins with, the sample most."""
+    instances = tuple(
+        instance(100 * host + n, f"cmp{host:04}.example.org", f"10.{host // 100}.{host % 100}.{n}")
+        for host in range(2000)
+        for n in range(20)
+    )
+    order = ("cmp1999", *(f"cmp{host:04}" for host in range(1500, 1999)))
+    spec = build_spec(cloud(instances=instances), INVENTORY, waves=(order[:1], order[1:]))
+    hosts = Counter(int(target.id[1:]) // 100 for target in spec.instances)
+    assert len(spec.instances) == 100
+    assert hosts.pop(1999) == 20, "all of the sample's"
+    assert hosts == dict.fromkeys(range(1500, 1580), 1), "one of each of the first waves' hosts"
+
+
+def test_a_sample_of_many_instances_leaves_half_for_others() -> None:
+    instances = tuple(instance(n, f"cmp{n // 200}", f"10.0.{n // 200}.{n % 200}") for n in range(800))
+    spec = build_spec(cloud(instances=instances), INVENTORY, instances=20, waves=(("cmp3",), ("cmp2",)))
+    hosts = Counter(int(target.id[1:]) // 200 for target in spec.instances)
+    assert hosts == {3: 10, 2: 4, 0: 3, 1: 3}
+
+
+def test_no_instances_are_asked_for_none() -> None:
+    spec = build_spec(cloud(instances=(instance(1, "cmp1", "10.0.0.1"),)), INVENTORY, instances=0)
+    assert spec.instances == ()
 
 
 def test_a_specification_survives_its_file() -> None:
