@@ -2,7 +2,7 @@
 
 The recording is read on once a second (``impact/tally.py``), in a thread. A budget that is broken pauses the
 run as Ctrl-C does: running steps end, none begins. So does a recording that stands still, where there are
-budgets.
+budgets. In any case the probes are kept going as long as somebody watches here.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from skipstone.errors import InputError, SkipstoneError
+from skipstone.impact.process import want_probes
 from skipstone.impact.spending import spend
 from skipstone.impact.tally import Felt, Tally
 from skipstone.run.budget import Allowance, Budget, Measure, Spent
@@ -32,6 +33,8 @@ SILENCE = 60.0
 """Seconds without a pulse of the probes after which nobody knows whether budgets hold."""
 RESTART = 20.0
 """Seconds without a pulse after which the probes are started again, where they have died."""
+AGAIN = 60.0
+"""Seconds between two such tries: what keeps them from starting may pass, in a run of several nights."""
 
 Show = Callable[[Sequence[Felt], Sequence[Spent]], None]
 
@@ -77,6 +80,7 @@ class Guard:
     async def _watch(self, runner: "Runner", budgets: Sequence[Budget], show: Show) -> None:
         pulse = _Pulse(time.monotonic())
         kept = time.monotonic()
+        want_probes(self.directory.impact)
         while True:
             with suppress(InputError):
                 await asyncio.to_thread(self.look)
@@ -85,35 +89,35 @@ class Guard:
                 if one.broken:
                     runner.hold_back(one)
             show(self.felt, spent)
-            if budgets:
-                await self._mind(pulse, runner)
+            await self._mind(pulse, runner, budgets)
             if time.monotonic() > kept + KEEP:
                 kept = time.monotonic()
+                want_probes(self.directory.impact)
                 await asyncio.to_thread(self.tally.save, self.directory.impact)
             await asyncio.sleep(PACE)
 
-    async def _mind(self, pulse: "_Pulse", runner: "Runner") -> None:
-        """Start the probes again where they have died; stop where they stay silent."""
+    async def _mind(self, pulse: "_Pulse", runner: "Runner", budgets: Sequence[Budget]) -> None:
+        """Start the probes again where they have died; stop where they stay silent, if there are budgets."""
         silent = pulse.silent(self.tally.beat)
-        if silent > RESTART and not pulse.restarted:
-            pulse.restarted = True
+        if silent > RESTART and time.monotonic() > pulse.tried + AGAIN:
             with suppress(SkipstoneError, OSError):
                 await asyncio.to_thread(self.restart)
-        if silent > SILENCE:
+            pulse.tried = time.monotonic()
+        if budgets and silent > SILENCE:
             runner.ask_stop("the probes are silent, so nobody knows whether the budgets hold: see prober.log")
 
 
 @dataclass
 class _Pulse:
-    """When the prober's pulse was last seen to go on."""
+    """When the prober's pulse was last seen to go on, and when it was last tried to start it again."""
 
     since: float
     beat: int = 0
-    restarted: bool = False
+    tried: float = float("-inf")
 
     def silent(self, beat: int) -> float:
         if beat != self.beat:
-            self.since, self.beat, self.restarted = time.monotonic(), beat, False
+            self.since, self.beat = time.monotonic(), beat
         return time.monotonic() - self.since
 
 

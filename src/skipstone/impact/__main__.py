@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from skipstone.errors import ExitCode, InputError, SkipstoneError
 from skipstone.impact.credentials import CloudAccess
 from skipstone.impact.prober import Prober
-from skipstone.impact.process import claim
+from skipstone.impact.process import claim, wanted_since
 from skipstone.impact.recording import Recording
 from skipstone.impact.spec import ProbeSpec
 
@@ -31,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with claim(options.out), Recording.create(options.out) as recording:
             spec = _read(options.spec)
-            prober = Prober(spec, recording, CloudAccess.load_apart(spec.cloud, spec.clouds_file))
+            access = CloudAccess.load_apart(spec.cloud, spec.clouds_file)
+            prober = Prober(spec, recording, access, wanted=lambda: wanted_since(options.out))
             asyncio.run(prober.clean() if options.clean else _until_told(prober))
     except SkipstoneError as fault:
         sys.stderr.write("\n".join(filter(None, (f"error: {fault}", fault.evidence, fault.remedy))) + "\n")

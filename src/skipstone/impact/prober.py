@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -71,10 +72,21 @@ async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
 
 
 class Prober:
-    """Asks everything that a specification names, and records it in one directory."""
+    """Asks everything that a specification names, and records it in one directory.
 
-    def __init__(self, spec: ProbeSpec, recording: Recording, access: CloudAccess) -> None:
+    ``wanted`` tells when somebody has last wanted it to go on, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        spec: ProbeSpec,
+        recording: Recording,
+        access: CloudAccess,
+        *,
+        wanted: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._spec = spec
+        self._wanted = wanted
         self._recording = recording
         self._clock = Clock()
         self._access = access
@@ -86,7 +98,7 @@ class Prober:
         self._beats: list[Beat] = []
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Probe until ``stop`` is set or the specification's hours are over, then remove what was made.
+        """Probe until ``stop`` is set or nobody has wanted it for so many hours, then remove what was made.
 
         Raise SkipstoneError where a first start can log in nowhere or may not ping; a later one, in the
         middle of an upgrade, starts in any case.
@@ -174,9 +186,16 @@ class Prober:
                 # spread over the interval, so that the cloud is not asked everything at once
                 delay = interval * index / count
                 group.create_task(repeat(self._recorded(asker, group), interval, delay, stop))
-            await _stopped(stop, self._spec.hours * _HOUR)
+            await self._forgotten(stop)
             stop.set()
             keeper.cancel()
+
+    async def _forgotten(self, stop: asyncio.Event) -> None:
+        """Wait until ``stop``, or until nobody has wanted it for its hours: whoever started it has died."""
+        began = time.time()
+        while (left := max(began, self._wanted()) + self._spec.hours * _HOUR - time.time()) > 0:
+            if await _stopped(stop, left):
+                return
 
     def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[float | None]]:
         async def ask() -> float:

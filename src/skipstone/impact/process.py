@@ -22,6 +22,8 @@ from skipstone.impact.spec import ProbeSpec
 SPEC = "spec.json"
 PID = "prober.pid"
 LOG = "prober.log"
+WANTED = "wanted"
+"""A file that was touched when somebody last wanted the prober to go on."""
 _START_LIMIT = 60.0
 _STOP_LIMIT = 60.0
 _POLL = 0.1
@@ -71,6 +73,20 @@ def stop_probes(directory: Path) -> None:
         _wait(directory, pid)
     elif pid is not None:
         _end(directory, pid, signal.SIGTERM)
+
+
+def want_probes(directory: Path) -> None:
+    """Say that the prober of a directory is wanted still: its hours are counted from now on."""
+    with suppress(OSError):  # a full disk: it is said again
+        (directory / WANTED).touch()
+
+
+def wanted_since(directory: Path) -> float:
+    """Return when that was said last, in seconds since the epoch, or 0."""
+    try:
+        return (directory / WANTED).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _end(directory: Path, pid: int, number: signal.Signals) -> None:

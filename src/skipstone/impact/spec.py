@@ -43,8 +43,9 @@ class InstanceTarget(Fact):
 
 
 class ProbeSpec(Fact):
-    """Everything the prober needs; intervals and timeouts in seconds, ``hours`` ends a forgotten prober.
+    """Everything the prober needs; intervals and timeouts in seconds.
 
+    ``hours`` ends a prober that nobody has wanted for so long (``process.want_probes``).
     An API is asked one question at a time, read and write each; a ping does not wait for the one before,
     as ``ping`` does not, so that replies lost can be compared with any ping log. Connections are made to
     ``tcp_port``, where one is named: to sshd it would be five a second, which sshd punishes.

@@ -1,6 +1,8 @@
 """What is watched while a run goes on, with a prober that the test plays."""
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from skipstone.cli.guarding import Guard, too_small
 from skipstone.cli.measuring import Measurement, expect_measured
 from skipstone.cloud.inventory import load_inventory
 from skipstone.errors import InputError, SkipstoneError
+from skipstone.impact.process import WANTED, want_probes, wanted_since
 from skipstone.impact.recording import Beat, Mark, Note, Recording
 from skipstone.impact.sample import Kind, Reply, Sample
 from skipstone.impact.spec import ApiTarget, InstanceTarget, ProbeSpec
@@ -121,6 +124,31 @@ def test_silent_probes_are_started_again_once_and_then_the_run_pauses(
     assert len(tries) == 1
     assert told.stops
     assert "the probes are silent" in told.stops[0]
+
+
+def test_without_budgets_silent_probes_are_started_again_too_and_ever_again(
+    directory: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of several nights is measured to its end, whatever becomes of a prober."""
+    monkeypatch.setattr(guarding, "RESTART", 0.1)
+    monkeypatch.setattr(guarding, "AGAIN", 0.2)
+    record(directory, 5, bad=False)
+    tries: list[int] = []
+    told, _ = watch(directory, seconds=1, restart=lambda: tries.append(1))
+    assert len(tries) >= 2
+    assert told.stops == []
+
+
+def test_probes_are_wanted_as_long_as_somebody_watches(
+    directory: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarding, "KEEP", 0.1)
+    record(directory, 5, bad=False)
+    before = time.time() - 3600
+    want_probes(directory.impact)
+    os.utime(directory.impact / WANTED, (before, before))
+    watch(directory)
+    assert wanted_since(directory.impact) > before + 3000
 
 
 def test_a_picture_says_what_was_felt_and_spent(directory: RunDirectory) -> None:

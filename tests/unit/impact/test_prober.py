@@ -12,6 +12,7 @@ from skipstone.impact.credentials import CloudAccess
 from skipstone.impact.measurement import Impact, measure
 from skipstone.impact.outage import Stream
 from skipstone.impact.prober import Prober, repeat
+from skipstone.impact.process import want_probes, wanted_since
 from skipstone.impact.recording import Mark, Recording
 from skipstone.impact.sample import Kind
 from skipstone.impact.spec import ApiTarget, InstanceTarget, ProbeSpec
@@ -268,6 +269,28 @@ def test_a_first_start_without_a_login_says_so(cloud: FakeCloud, tmp_path: Path)
     clouds_file(cloud, tmp_path, password="wrong")
     with pytest.raises(SkipstoneError, match="keystone gives no token"):
         probe(spec, tmp_path, lambda: asyncio.sleep(0))
+
+
+def test_a_prober_goes_on_while_it_is_wanted_and_ends_when_nobody_has_wanted_it_for_its_hours(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    """So it ends some time after its run has crashed, and not in the middle of a run of several nights."""
+    spec = spec_of(cloud, tmp_path, apis=(), hours=2 / 3600)
+    ended: list[float] = []
+
+    async def run() -> None:
+        with Recording.create(tmp_path) as recording:
+            access = CloudAccess.load(spec.cloud, spec.clouds_file)
+            prober = Prober(spec, recording, access, wanted=lambda: wanted_since(tmp_path))
+            probing = asyncio.create_task(prober.run(asyncio.Event()))
+            for _ in range(6):
+                want_probes(tmp_path)
+                await asyncio.sleep(1)
+                ended.append(float(probing.done()))
+            await asyncio.wait_for(probing, 20)
+
+    asyncio.run(run())
+    assert not any(ended)
 
 
 def test_repeating_ends_by_itself_and_makes_up_for_nothing() -> None:
