@@ -80,10 +80,15 @@ class Guard:
     async def _watch(self, runner: "Runner", budgets: Sequence[Budget], show: Show) -> None:
         pulse = _Pulse(time.monotonic())
         kept = time.monotonic()
+        told: set[str] = set()
         want_probes(self.directory.impact)
         while True:
             with suppress(InputError):
                 await asyncio.to_thread(self.look)
+            for text in self.tally.left_out:
+                if text not in told:
+                    told.add(text)
+                    runner.leave_out(text)
             spent = spend(self.felt, budgets)
             for one in spent:
                 if one.broken:

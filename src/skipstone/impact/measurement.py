@@ -8,7 +8,7 @@ from pathlib import Path
 from skipstone.cloud.model import Fact
 from skipstone.errors import InputError
 from skipstone.impact.outage import Boot, Span, Stream, find_boots, moment, summarise
-from skipstone.impact.recording import Beat, Mark, Note, Recording
+from skipstone.impact.recording import Beat, Mark, Note, Recording, since_when_left_out
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
 from skipstone.impact.tally import blind_spans
 
@@ -40,7 +40,8 @@ class InstanceImpact(Fact):
 class Impact(Fact):
     """What users felt, and how far the measurement can be trusted.
 
-    ``blind`` are times without probes; ``left_out`` the addresses that had never answered before the start;
+    ``blind`` are times without probes; ``left_out`` the addresses that had never answered before the start,
+    and the instances that were silent at their owners' wish, from when on;
     ``pairs`` is what canaries in instances say of one another, ``disks`` of their own writes;
     ``left_behind`` what the probes made and could not remove; ``cpu_seconds`` and ``memory`` (bytes) what
     they cost.
@@ -81,11 +82,13 @@ def measure(directory: Path) -> Impact:
         # a prober that is killed within its first second has left a note and no pulse
         began, until = starts[0], max([*starts, *(beat.at for beat in beats[-1:])])
         blind = _blind(starts, until, beats)
+        left = recording.left_out()
         probes = {probe.id: probe for probe in recording.probes()}
         streams: dict[int, Stream] = {}
         boots: dict[int, tuple[Boot, ...]] = {}
         for id_, samples in recording.samples():
-            streams[id_], boots[id_] = _fold(probes[id_], samples, until, blind)
+            since = since_when_left_out(left, probes[id_])
+            streams[id_], boots[id_] = _fold(probes[id_], samples, until, blind, since)
     return Impact(
         began=moment(began),
         ended=moment(until),
@@ -97,7 +100,7 @@ def measure(directory: Path) -> Impact:
             Blindness(start=moment(start), end=moment(end), seconds=(end - start) / MICROSECONDS)
             for start, end in blind
         ),
-        left_out=_texts(notes, Mark.LEFT_OUT),
+        left_out=(*_texts(notes, Mark.LEFT_OUT), *(one.text for one in left)),
         left_behind=_texts(_since(notes, Mark.CLEANING), Mark.LEFT_BEHIND),
         cpu_seconds=_cpu(beats),
         memory=max((beat.memory for beat in beats), default=0),
@@ -105,9 +108,11 @@ def measure(directory: Path) -> Impact:
 
 
 def _fold(
-    probe: Probe, samples: Iterable[Sample], until: int, blind: tuple[Span, ...]
+    probe: Probe, samples: Iterable[Sample], until: int, blind: tuple[Span, ...], left: int | None
 ) -> tuple[Stream, tuple[Boot, ...]]:
-    kept = tuple(samples)
+    """Return what one probe found, until it was ``left`` out, if it was."""
+    until = until if left is None else min(until, left)
+    kept = tuple(sample for sample in samples if left is None or sample.sent < left)
     return summarise(probe, kept, until, blind), find_boots(kept) if probe.kind is Kind.BOOT else ()
 
 

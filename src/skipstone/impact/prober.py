@@ -24,7 +24,8 @@ from skipstone.impact.clock import Clock
 from skipstone.impact.credentials import CloudAccess, Credentials
 from skipstone.impact.icmp import Pinger
 from skipstone.impact.instance import BootProbe, PingProbe, TcpProbe
-from skipstone.impact.recording import Beat, Mark, Note, Recording
+from skipstone.impact.owners import Owners
+from skipstone.impact.recording import Beat, LeftOut, Mark, Note, Recording
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Sample
 from skipstone.impact.spec import InstanceTarget, ProbeSpec
 from skipstone.impact.survey import Asker, survey
@@ -35,6 +36,9 @@ _log = logging.getLogger(__name__)
 _BEAT = 1.0
 _HOUR = 3600
 _INTRODUCE = 5.0
+_OWNERS = 0.5
+_LEFT = 60.0
+"""Seconds between two looks whether an instance that was left out is to be asked: it never is again."""
 _NICENESS = -10
 """Measuring comes first: a probe that waits for the processor sees outages that are none."""
 
@@ -93,6 +97,7 @@ class Prober:
         self._credentials = Credentials(access.fetch)
         self._samples: list[Sample] = []
         self._heard: list[Heard] = []
+        self._left: list[LeftOut] = []
         self._canaries = Canaries(spec.instances)
         self._ids: dict[tuple[Kind, str, str], int] = {}
         self._beats: list[Beat] = []
@@ -109,8 +114,9 @@ class Prober:
             client = await self._client(stack)
             await self._login(again=again)
             probes = [*self._apis(client), *await self._instances(stack, again=again)]
+            owners = Owners(client, self._clock, self._spec.instances, self._recording.left_out())
             self._note(Mark.BEGAN)
-            await self._probe(probes, stop)
+            await self._probe(probes, owners, stop)
             await self._pulse()
             await self._flush()
             await self._clean(client)
@@ -175,17 +181,19 @@ class Prober:
         for line in left_out:
             self._note(Mark.LEFT_OUT, line)
 
-    async def _probe(self, probes: list[tuple[float, Asker]], stop: asyncio.Event) -> None:
+    async def _probe(self, probes: list[tuple[float, Asker]], owners: Owners, stop: asyncio.Event) -> None:
         count = len(probes)
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._credentials.keep())
             group.create_task(repeat(self._pulse, _BEAT, 0, stop))
             group.create_task(repeat(self._flush, _BEAT, _BEAT, stop))
             group.create_task(repeat(self._introduce, _INTRODUCE, _INTRODUCE, stop))
+            if any(api.service == "nova" for api in self._spec.apis):
+                group.create_task(repeat(lambda: self._leave_out(owners), _OWNERS, _OWNERS, stop))
             for index, (interval, asker) in enumerate(probes):
                 # spread over the interval, so that the cloud is not asked everything at once
                 delay = interval * index / count
-                group.create_task(repeat(self._recorded(asker, group), interval, delay, stop))
+                group.create_task(repeat(self._recorded(asker, owners, group), interval, delay, stop))
             await self._forgotten(stop)
             stop.set()
             keeper.cancel()
@@ -197,17 +205,27 @@ class Prober:
             if await _stopped(stop, left):
                 return
 
-    def _recorded(self, asker: Asker, group: asyncio.TaskGroup) -> Callable[[], Awaitable[float | None]]:
+    def _recorded(
+        self, asker: Asker, owners: Owners, group: asyncio.TaskGroup
+    ) -> Callable[[], Awaitable[float | None]]:
         async def ask() -> float:
+            if asker.probe.subject in owners.left:
+                return _LEFT
             # two lines: the list is another one where a flush came while the question was under way
             sample = await asker.ask()
             self._samples.append(sample)
+            if asker.probe.kind.of_instance:
+                owners.hear(asker.probe, sample)
             return asker.rest
 
         async def spawn() -> None:
             group.create_task(ask())
 
         return spawn if asker.overlaps else ask
+
+    async def _leave_out(self, owners: Owners) -> None:
+        """Leave out what its owner has made silent."""
+        self._left += await owners.ask()
 
     def _hear(self, probe: Probe, content: bytes, boot: str, up: float, received: int) -> None:
         """Take what a canary says beside its boot-id; nothing of a survey, which has no probe yet."""
@@ -232,16 +250,22 @@ class Prober:
         samples, self._samples = self._samples, []
         beats, self._beats = self._beats, []
         heard, self._heard = self._heard, []
+        left, self._left = self._left, []
         try:
-            await asyncio.to_thread(self._write, samples, heard, beats)
+            await asyncio.to_thread(self._write, samples, heard, beats, left)
         except sqlite3.Error:
             # a full disk: kept in memory and written when there is room again
             _log.exception("the recording could not be written")
             self._samples[:0] = samples
             self._heard[:0] = heard
             self._beats[:0] = beats
+            self._left[:0] = left
 
-    def _write(self, samples: list[Sample], heard: list[Heard], beats: list[Beat]) -> None:
+    def _write(
+        self, samples: list[Sample], heard: list[Heard], beats: list[Beat], left: list[LeftOut]
+    ) -> None:
+        # first: no pulse says that all is written before what explains a silence is
+        self._recording.leave_out(left)
         self._recording.write([*samples, *map(self._said, heard)], beats)
 
     def _said(self, heard: Heard) -> Sample:

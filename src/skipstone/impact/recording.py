@@ -7,7 +7,7 @@ All times are microseconds since the epoch, UTC. Ten minutes of a small cloud ar
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from enum import StrEnum
 from itertools import groupby
@@ -34,6 +34,11 @@ CREATE TABLE beats (
     at INTEGER PRIMARY KEY, cpu INTEGER NOT NULL, memory INTEGER NOT NULL);
 CREATE TABLE notes (at INTEGER NOT NULL, mark TEXT NOT NULL, text TEXT NOT NULL);
 """
+# an older recording has none: it is made when that one goes on
+_LEFT_OUT = """
+CREATE TABLE IF NOT EXISTS left_out (
+    subject TEXT PRIMARY KEY, since INTEGER NOT NULL, text TEXT NOT NULL, addresses TEXT NOT NULL);
+"""
 
 
 class Mark(StrEnum):
@@ -52,6 +57,19 @@ class Note(NamedTuple):
     at: int
     mark: Mark
     text: str
+
+
+class LeftOut(NamedTuple):
+    """An instance that counts no more from a moment on, and why; ``addresses`` are those it alone has."""
+
+    subject: str
+    since: int
+    text: str
+    addresses: tuple[str, ...] = ()
+
+    def concerns(self, probe: Probe) -> bool:
+        """Return whether a probe asks this instance, or a canary in it or another one about it."""
+        return probe.subject == self.subject or (probe.kind is Kind.PAIR and probe.target in self.addresses)
 
 
 class Beat(NamedTuple):
@@ -83,6 +101,7 @@ class Recording:
             _make(directory / FILE)
         connection = sqlite3.connect(directory / FILE, check_same_thread=False, timeout=30)
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_LEFT_OUT)
         return cls(connection)
 
     @classmethod
@@ -140,6 +159,23 @@ class Recording:
         with self._connection as db:
             db.execute("INSERT INTO notes VALUES (?, ?, ?)", note)
 
+    def leave_out(self, left: Iterable[LeftOut]) -> None:
+        """Say that instances count no more from a moment on; what was said of one first stays."""
+        rows = [(one.subject, one.since, one.text, " ".join(one.addresses)) for one in left]
+        if rows:
+            with self._connection as db:
+                db.executemany("INSERT OR IGNORE INTO left_out VALUES (?, ?, ?, ?)", rows)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return the instances that count no more, in the order of their moments."""
+        known = "SELECT 1 FROM sqlite_schema WHERE name = 'left_out'"
+        if not self._connection.execute(known).fetchone():
+            return ()
+        rows = self._connection.execute("SELECT subject, since, text, addresses FROM left_out ORDER BY since")
+        return tuple(
+            LeftOut(subject, since, text, tuple(rest.split())) for subject, since, text, rest in rows
+        )
+
     def probes(self) -> tuple[Probe, ...]:
         """Return every probe, in the order they were made."""
         rows = self._connection.execute("SELECT id, kind, subject, name, target FROM probes ORDER BY id")
@@ -176,6 +212,11 @@ class Recording:
         """Return the remarks in order."""
         rows = self._connection.execute("SELECT at, mark, text FROM notes ORDER BY at")
         return tuple(Note(at, Mark(mark), text) for at, mark, text in rows)
+
+
+def since_when_left_out(left: Iterable[LeftOut], probe: Probe) -> int | None:
+    """Return from which moment on a probe's samples count no more, or None."""
+    return min((one.since for one in left if one.concerns(probe)), default=None)
 
 
 def _make(path: Path) -> None:

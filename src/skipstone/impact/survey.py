@@ -18,6 +18,11 @@ class Asker(Protocol):
     overlaps: bool
 
     @property
+    def probe(self) -> Probe:
+        """What it asks."""
+        ...
+
+    @property
     def rest(self) -> float:
         """For how many seconds it is not to be asked after its last answer."""
         ...

@@ -16,14 +16,15 @@ from typing import Any, Self
 
 from skipstone.errors import InputError
 from skipstone.impact.outage import Span, went_back
-from skipstone.impact.recording import Mark, Note, Recording
+from skipstone.impact.recording import Mark, Note, Recording, since_when_left_out
 from skipstone.impact.sample import MICROSECONDS, Kind, Probe, Reply, Sample
 
 FILE = "tally.json"
 FORMAT = 1
 BLIND_AFTER = 3 * MICROSECONDS
-_LATE = 4 * MICROSECONDS
-"""A ping of so long ago is known to be good or lost: its two seconds are over, and it was written."""
+_LATE = 8 * MICROSECONDS
+"""What an instance was asked so long ago is known to be good or lost, and was written: two seconds; and nova
+was asked whether its owner made it silent, where it has answered at once: six (``owners.py``)."""
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Count:
     ``read`` is when the last sample that was counted was sent; ``good`` when its last good reply came, and
     ``bad_since`` when the first question since was sent that had a bad one. Replies may overtake one another:
     ``ends`` (a heap) has the good ones that a later question's may still precede, ``ended`` the one before.
+    ``left`` is when its instance was left out: nothing that was sent then or later is counted.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class Count:
     boot: str = ""
     uptime: float | None = None
     reboots: int = 0
+    left: int | None = None
 
     @classmethod
     def of(cls, probe: Probe) -> Self:
@@ -121,13 +124,17 @@ class Felt:
 
 @dataclass
 class Tally:
-    """The counts of a directory's recording, by probe; ``beat`` is the prober's last pulse that was read."""
+    """The counts of a directory's recording, by probe; ``beat`` is the prober's last pulse that was read.
+
+    ``left_out`` has a line for each instance that counts no more, for its owner has made it silent.
+    """
 
     counts: dict[int, Count] = field(default_factory=dict)
     blind: list[Span] = field(default_factory=list)
     began: int = 0
     beat: int = 0
     over: bool = False
+    left_out: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -164,12 +171,23 @@ class Tally:
     def _read(self, recording: Recording) -> None:
         notes = recording.notes()
         self._see(notes, [beat.at for beat in recording.beats(self.beat)])
+        left = recording.left_out()
+        self.left_out = [one.text for one in left]
         for probe in recording.probes():
-            count = self.counts.setdefault(probe.id, Count.of(probe))
-            for sample in recording.samples_of(probe.id, count.read, self._known(probe.kind)):
+            count = self._count(probe, since_when_left_out(left, probe))
+            known = self._known(probe.kind) if count.left is None else count.left - 1
+            for sample in recording.samples_of(probe.id, count.read, known):
                 count.add(sample, self.blind)
-            if self.over:
+            if self.over or count.left is not None:
                 count.settle(self.blind)
+
+    def _count(self, probe: Probe, left: int | None) -> Count:
+        """Return a probe's count; one of before its instance was left out is begun anew."""
+        found = self.counts.get(probe.id)
+        if found is None or found.left != left:
+            found = self.counts[probe.id] = Count.of(probe)
+            found.left = left
+        return found
 
     def _see(self, notes: tuple[Note, ...], beats: list[int]) -> None:
         """Take pulses and starts, and find the times without probes as ``measure`` does."""
@@ -187,7 +205,8 @@ class Tally:
 
     def _known(self, kind: Kind) -> int:
         """Return until when all of a kind's samples are known to be written."""
-        return self.beat - _LATE if kind.overlaps and not self.over else self.beat + MICROSECONDS
+        late = not kind.of_api and not self.over
+        return self.beat - _LATE if late else self.beat + MICROSECONDS
 
     def felt(self) -> Iterator[Felt]:
         """Yield what each probe that was asked has found."""
@@ -196,7 +215,8 @@ class Tally:
                 yield self._felt(count)
 
     def _felt(self, count: Count) -> Felt:
-        out = count.open(self.beat if self.over else min(self.beat, self._known(count.kind)))
+        until = self.beat if self.over else min(self.beat, self._known(count.kind))
+        last = count.open(until if count.left is None else count.left)
         return Felt(
             kind=count.kind,
             subject=count.subject,
@@ -204,10 +224,10 @@ class Tally:
             target=count.target,
             asked=count.asked,
             bad=count.bad,
-            out=out,
-            longest=max(count.longest / MICROSECONDS, out),
-            total=count.total / MICROSECONDS + out,
-            gap=max(count.gap / MICROSECONDS, out),
+            out=0.0 if count.left is not None else last,
+            longest=max(count.longest / MICROSECONDS, last),
+            total=count.total / MICROSECONDS + last,
+            gap=max(count.gap / MICROSECONDS, last),
             reboots=count.reboots,
         )
 

@@ -100,6 +100,8 @@ class Fold:
             changes = {"dropped": event.time}
         elif event.kind is Kind.HOST_WRITTEN_OFF:
             changes = {"written_off": (*self._run.written_off, self._write_off(event))}
+        elif event.kind is Kind.INSTANCE_LEFT_OUT:
+            changes = {"left_out": (*self._run.left_out, facts["text"])}
         elif not move.to.at_work:
             by_itself = event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}
             worked = self._run.elapsed(event.time if by_itself else self._last_time or event.time)

@@ -125,6 +125,11 @@ class Runner:
         )
         self._stopped_for = self._stopped_for or reason
 
+    def leave_out(self, text: str) -> None:
+        """Write down that an instance counts for no budget any more, once, as long as the run is at work."""
+        if self._journal.state.at_work and text not in self._journal.view.left_out:
+            self._journal.append(Kind.INSTANCE_LEFT_OUT, text=text)
+
     def _begin(self) -> None:
         user, host, process = getpass.getuser(), socket.gethostname(), os.getpid()
         if self._journal.state is not RunState.NEW:

@@ -200,7 +200,8 @@ class RunView:
     whose beginning, where not wholly. From ``dropped`` on it cannot be undone any more.
     ``sittings`` counts the processes that have worked on it, the present one since ``sitting_began``;
     ``worked`` is how many seconds those before it did. The time in between is not the run's.
-    ``waits_until`` is when a maintenance window opens that it waits for.
+    ``waits_until`` is when a maintenance window opens that it waits for. ``left_out`` has a line for each
+    instance that counts for no budget any more, for its owner has stopped or deleted it.
     """
 
     run: str = ""
@@ -232,6 +233,7 @@ class RunView:
     gates: tuple[GateView, ...] = ()
     budgets: tuple[BudgetView, ...] = ()
     written_off: tuple[WrittenOff, ...] = ()
+    left_out: tuple[str, ...] = ()
     waits_until: datetime | None = None
 
     def gate(self, name: str) -> GateView | None:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     RUN_RESUMED = "run-resumed"
     STOP_ASKED = "stop-asked"
     BUDGET_BROKEN = "budget-broken"
+    INSTANCE_LEFT_OUT = "instance-left-out"
     RUN_DONE = "run-done"
     RUN_FAILED = "run-failed"
     RUN_STOPPED = "run-stopped"
@@ -217,6 +218,11 @@ RUN_MOVES |= {
     (state, Kind.HOST_WRITTEN_OFF): RunMove(state, "a host is lost: the run goes on without it")
     for state in RunState
     if state.at_work or state in {RunState.STOPPED, RunState.FAILED}
+}
+RUN_MOVES |= {
+    (state, Kind.INSTANCE_LEFT_OUT): RunMove(state, "an instance is silent because of its owner")
+    for state in RunState
+    if state.at_work
 }
 
 

@@ -42,6 +42,9 @@ STYLES = {
 SHOWN_STEPS = 12
 """More running steps than this are counted, not listed."""
 
+SHOWN_LEFT_OUT = 5
+"""Instances that were left out last are named, no more."""
+
 SHOWN_TROUBLES = 10
 """More failed steps than this are named, without their evidence."""
 
@@ -75,6 +78,7 @@ def run_picture(
         _add_stage(table, stage, now)
     parts.append(table)
     parts.extend(Text(line) for line in felt_lines(felt))
+    parts.extend(Text(f"instance {line}") for line in view.left_out[-SHOWN_LEFT_OUT:])
     parts.extend(_budgets(view, spent))
     if view.open_gate:
         parts.append(_gate(view.open_gate, now, lines=None if whole else SHOWN_BASIS))
@@ -202,6 +206,7 @@ _TEXTS = {
     Kind.RUN_RESUMED: "run resumed by {who} on {host}",
     Kind.STOP_ASKED: "stop asked for: running steps come to their end, no other begins {reason}",
     Kind.BUDGET_BROKEN: "BUDGET {budget} BROKEN: {figures}; running steps come to their end, no other begins",
+    Kind.INSTANCE_LEFT_OUT: "instance {text}",
     Kind.RUN_DONE: "run done",
     Kind.RUN_FAILED: "run failed: {reason}",
     Kind.RUN_STOPPED: "run stopped: {reason}",

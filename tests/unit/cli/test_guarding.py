@@ -15,7 +15,7 @@ from skipstone.cli.measuring import Measurement, expect_measured
 from skipstone.cloud.inventory import load_inventory
 from skipstone.errors import InputError, SkipstoneError
 from skipstone.impact.process import WANTED, want_probes, wanted_since
-from skipstone.impact.recording import Beat, Mark, Note, Recording
+from skipstone.impact.recording import Beat, LeftOut, Mark, Note, Recording
 from skipstone.impact.sample import Kind, Reply, Sample
 from skipstone.impact.spec import ApiTarget, InstanceTarget, ProbeSpec
 from skipstone.impact.spending import spend
@@ -39,9 +39,13 @@ class Told:
     def __init__(self) -> None:
         self.broken: list[str] = []
         self.stops: list[str] = []
+        self.left_out: list[str] = []
 
     def hold_back(self, spent: Spent) -> None:
         self.broken.append(spent.text)
+
+    def leave_out(self, text: str) -> None:
+        self.left_out.append(text)
 
     def ask_stop(self, reason: str = "") -> None:
         self.stops.append(reason)
@@ -93,6 +97,14 @@ def test_a_broken_budget_is_told_and_what_was_read_is_kept(directory: RunDirecto
     assert set(shown) == {2}
     assert (directory.impact / FILE).exists()
     assert not told.stops
+
+
+def test_an_instance_that_counts_no_more_is_told_once(directory: RunDirectory) -> None:
+    record(directory, 30, bad=False)
+    with Recording.create(directory.impact) as recording:
+        recording.leave_out([LeftOut("i", START + 9 * SECOND, "web1: stopped by its owner")])
+    told, _ = watch(directory, WRITES)
+    assert told.left_out == ["web1: stopped by its owner"]
 
 
 def test_without_budgets_nothing_is_told(directory: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +174,7 @@ def test_a_picture_says_what_was_felt_and_spent(directory: RunDirectory) -> None
         console.print(run_picture(view, felt=felt, spent=spent))
     text = console.export_text()
     assert "outage of each API so far: nova writes 29 s (out now)" in text
-    assert "1 instances: longest gap 1.0 s (web1), 0 of 26 replies lost, none rebooted" in text
+    assert "1 instances: longest gap 1.0 s (web1), 0 of 22 replies lost, none rebooted" in text
     assert "budget api-writes: nova 29.0 s of 10.0 s  BROKEN" in text
     assert '"now": 29.0' in run_json(view, felt=felt, spent=spent)
 

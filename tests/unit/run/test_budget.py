@@ -134,6 +134,28 @@ def test_a_run_that_waits_at_a_gate_is_paused_too(tmp_path: Path) -> None:
     assert kinds.count(Kind.BUDGET_BROKEN) == 1
 
 
+def test_what_an_owner_has_stopped_is_in_the_journal_once_and_changes_nothing_else(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Hosts())
+    plan = plan_of([toy("a")], [toy("b")], gates=[Gate(id="middle", title="go on", before="stage2")])
+
+    async def run() -> None:
+        with rig.runner(plan) as (runner, journal):
+            running = asyncio.create_task(runner.run())
+            await waiting_at_a_gate(journal)
+            before = journal.view
+            runner.leave_out("vm1: stopped by its owner")
+            runner.leave_out("vm1: stopped by its owner")
+            assert journal.view.left_out == ("vm1: stopped by its owner",)
+            assert journal.view.open_gate == before.open_gate
+            assert (journal.view.state, journal.view.reason) == (before.state, before.reason)
+            runner.ask_stop()
+            await running
+            runner.leave_out("vm2: deleted by its owner")  # said too late: nothing is written any more
+            assert len(journal.view.left_out) == 1
+
+    asyncio.run(run())
+
+
 def test_what_is_accepted_pauses_no_more_and_what_is_given_anew_does(tmp_path: Path) -> None:
     hosts = Hosts()
     plan = plan_of([toy("a"), toy("b", "a"), toy("c", "b")])
