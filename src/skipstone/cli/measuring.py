@@ -150,7 +150,7 @@ def expect_measured(budgets: "Iterable[Budget]", spec: "ProbeSpec") -> None:
         if budget.subject and budget.subject not in known:
             raise InputError(
                 f"the budget {budget.name} is of what is not probed; nothing was begun",
-                remedy=f"probed are: {', '.join(sorted(known)[:20]) or 'none'}",
+                remedy=f"probed are: {', '.join(sorted(known)[:20]) or 'none'}; --instances N probes more",
             )
 
 
