@@ -92,7 +92,8 @@ class Application:
         directory = run_of(self.settings.runs, self.plan, fresh=self.options.fresh)
         self._show(directory)
         consent = self._consent(directory)
-        with hold_cloud(self.settings.locks, self.plan.cloud, directory.run) as lease:
+        locks, runs = self.settings.locks, self.settings.runs
+        with hold_cloud(locks, self.plan.cloud, directory.run, runs=runs) as lease:
             cloud = None if directory.begun or self.plan.of_run else self._rediscover()
             create(directory, self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
             with self._telling(directory, lease):

@@ -228,7 +228,7 @@ def _write(
 
     cloud = directory.view().cloud
     with (
-        hold_cloud(settings.locks, cloud, directory.run) as lease,
+        hold_cloud(settings.locks, cloud, directory.run, runs=settings.runs) as lease,
         Journal(directory.journal, token=lease.token, mask=str) as journal,
     ):
         journal.append(kind, step=step, attempt=None, **facts)

@@ -8,7 +8,6 @@ taken over cannot write any more (its fencing token is older than the file's new
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from skipstone.errors import InputError, RunStopped
+from skipstone.run.durable import sync_directory
 from skipstone.run.faults import armed_fault, reach
 from skipstone.run.fold import Fold
 from skipstone.run.runview import Event, RunView, StepView
@@ -227,6 +227,13 @@ def is_begun(path: Path) -> bool:
         return file.execute(wanted, (Kind.RUN_STARTED,)).fetchone() is not None
 
 
+def last_token(path: Path) -> int:
+    """Return the token of a journal's last event, 0 where it has none; raise InputError likewise."""
+    with _told(path), closing(_open_for_reading(path)) as file:
+        found = file.execute("SELECT token FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return int(found[0]) if found else 0
+
+
 def _open_for_writing(path: Path) -> sqlite3.Connection:
     if not path.exists():
         path.touch(mode=0o600)
@@ -238,7 +245,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
             f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     _check_format(file)
     return file
 
@@ -267,14 +274,6 @@ def _expect_sound(file: sqlite3.Connection) -> None:
     found = file.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(str(found))
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _events(

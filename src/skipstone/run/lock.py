@@ -2,20 +2,25 @@
 
 The lock is the kernel's (``flock``), so it ends with its holder, however that dies. Each holder gets a
 token, higher than any before it, and marks with it what it writes: whoever comes later has fenced it off.
+A record beside the lock tells who holds it. It may be lost, or older than the runs where these were restored
+from a backup: so no token is given out that a journal has seen.
 """
 
 import fcntl
 import getpass
-import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from skipstone.errors import RunLocked
+from pydantic import TypeAdapter
+
+from skipstone.errors import InputError, RunLocked
+from skipstone.run.durable import sync_directory, write_durably
+from skipstone.run.journal import last_token
 from skipstone.run.name import escaped
 
 
@@ -32,9 +37,15 @@ class Lease:
     since: str
 
 
+_LEASE = TypeAdapter(Lease)
+
+
 @contextmanager
-def hold_cloud(directory: Path, cloud: str, run: str) -> Iterator[Lease]:
-    """Hold a cloud; raise RunLocked, naming the holder, where another process does."""
+def hold_cloud(directory: Path, cloud: str, run: str, *, runs: Path) -> Iterator[Lease]:
+    """Hold a cloud; raise RunLocked, naming the holder, where another process does.
+
+    ``directory`` is where the locks are, ``runs`` where the journals are that the holder may write.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     record = directory / f"{escaped(cloud)}.json"
     lock = os.open(directory / f"{escaped(cloud)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -44,7 +55,7 @@ def hold_cloud(directory: Path, cloud: str, run: str) -> Iterator[Lease]:
         except BlockingIOError as error:
             raise _locked(cloud, _read(record)) from error
         last = _read(record)
-        lease = _new_lease(cloud, run, token=(last.token if last else 0) + 1)
+        lease = _new_lease(cloud, run, token=max(last.token if last else 0, _seen_in(runs)) + 1)
         _write(record, lease)
         yield lease
     finally:
@@ -72,21 +83,32 @@ def _new_lease(cloud: str, run: str, *, token: int) -> Lease:
     return Lease(cloud, run, token, getpass.getuser(), socket.gethostname(), os.getpid(), since)
 
 
+def _seen_in(runs: Path) -> int:
+    """Return the highest token in any run's journal, for a rollback writes into its run's journal, too.
+
+    One that cannot be read is left out: nobody can write it either, and it shall not keep the others.
+    """
+    highest = 0
+    for journal in runs.glob("*/journal.db"):
+        with suppress(InputError):
+            highest = max(highest, last_token(journal))
+    return highest
+
+
 def _read(record: Path) -> Lease | None:
+    """Return who held the cloud last, or None where nobody did, or nobody knows: the lock is what holds."""
     try:
-        return Lease(**json.loads(record.read_text()))
-    except FileNotFoundError:
+        return _LEASE.validate_json(record.read_bytes(), strict=True)
+    except (FileNotFoundError, ValueError):
         return None
 
 
 def _write(record: Path, lease: Lease) -> None:
     """Replace the record at once and durably: a token must never be given out twice."""
     draft = record.with_suffix(".new")
-    with draft.open("w") as file:
-        json.dump(asdict(lease), file)
-        file.flush()
-        os.fsync(file.fileno())
+    write_durably(draft, _LEASE.dump_json(lease).decode())
     draft.replace(record)
+    sync_directory(record.parent)
 
 
 def _locked(cloud: str, holder: Lease | None) -> RunLocked:

@@ -39,7 +39,7 @@ def taking(host: str, *needs: str) -> TakeSnapshot:
 
 def abandon(rig: Rig, directory: RunDirectory) -> None:
     with (
-        hold_cloud(rig.base / "clouds", "toycloud", "x") as lease,
+        hold_cloud(rig.base / "clouds", "toycloud", "x", runs=rig.base / "runs") as lease,
         Journal(directory.journal, token=lease.token, mask=str) as journal,
     ):
         journal.append(Kind.RUN_ABORTED, reason="enough", who="me")
@@ -68,11 +68,11 @@ def test_once_they_are_dropped_there_is_no_way_back(tmp_path: Path) -> None:
     directory = begun(rig, plan_of([taking("h1"), taking("h2")]))
     plan = plan_drop(directory)
     dropping = RunDirectory(directory.path.parent / f"{plan.id}-1")
-    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
         tell_begun(dropping, plan, lease)
     assert plan_drop(directory) == plan, "killed here, it goes on as the same plan"
     assert asyncio.run(rig.apply(plan)).state is RunState.DONE
-    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
         tell_done(dropping, plan, lease)
     dropped = [name.rpartition("/")[2] for name in hosts.ran if "/drop." in name]
     assert dropped.index("drop.h1.1") < dropped.index("drop.backups.h1.1")
@@ -143,7 +143,7 @@ def test_old_runs_are_those_that_are_over_but_never_a_clouds_latest(tmp_path: Pa
     assert old_runs(runs, timedelta(days=30), now) == []
     later = now + timedelta(days=31)
     assert old_runs(runs, timedelta(days=30), later) == [first]
-    with hold_cloud(rig.base / "clouds", "toycloud", "x") as lease:
+    with hold_cloud(rig.base / "clouds", "toycloud", "x", runs=rig.base / "runs") as lease:
         tell_begun(RunDirectory(runs / "first-1-drop-1"), plan_drop(first), lease)
     assert old_runs(runs, timedelta(days=30), later) == []
 

@@ -71,7 +71,7 @@ def test_a_step_that_changes_something_is_never_skipped(
 
 
 def test_nobody_skips_while_the_cloud_is_held(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
-    with hold_cloud(rig.base / "clouds", "toycloud", "toyplan-1"):
+    with hold_cloud(rig.base / "clouds", "toycloud", "toyplan-1", runs=rig.base / "runs"):
         code, _, err = answer(capsys, "skip", "a", "--reason", "why not")
     assert code == 2
     assert "is held by run toyplan-1" in err

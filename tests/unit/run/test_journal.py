@@ -208,7 +208,7 @@ def test_what_is_done_stays_done() -> None:
 
 
 def hold_for_ever(base: Path, ready: Any) -> None:
-    with hold_cloud(base, "a/cloud", "run-1"):
+    with hold_cloud(base, "a/cloud", "run-1", runs=base):
         ready.set()
         ready.wait(60)
         signal_never: Any = multiprocessing.Event()
@@ -223,7 +223,7 @@ def test_one_run_per_cloud_until_its_process_dies(tmp_path: Path) -> None:
     assert ready.wait(30)
     with (
         pytest.raises(RunLocked, match="held by run run-1") as error,
-        hold_cloud(tmp_path, "a/cloud", "run-2"),
+        hold_cloud(tmp_path, "a/cloud", "run-2", runs=tmp_path),
     ):
         pass
     assert f"process {process.pid}" in error.value.where
@@ -231,13 +231,13 @@ def test_one_run_per_cloud_until_its_process_dies(tmp_path: Path) -> None:
     held = holder_of(tmp_path, "a/cloud")
     assert held is not None
     assert held.run == "run-1"
-    with hold_cloud(tmp_path, "another", "run-3"):
+    with hold_cloud(tmp_path, "another", "run-3", runs=tmp_path):
         pass
     process.kill()
     process.join(10)
     process.close()
     assert holder_of(tmp_path, "a/cloud") is None
-    with hold_cloud(tmp_path, "a/cloud", "run-2") as lease:
+    with hold_cloud(tmp_path, "a/cloud", "run-2", runs=tmp_path) as lease:
         assert lease.token == held.token + 1
 
 

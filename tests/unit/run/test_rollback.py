@@ -45,10 +45,10 @@ def roll_back(rig: Rig, directory: RunDirectory, to: str = "") -> RunView:
 def carried_out(rig: Rig, plan: Plan) -> RunView:
     """Carry out a plan about another run, which is told."""
     directory = run_of(rig.base / "runs", plan, fresh=False)
-    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
         tell_begun(directory, plan, lease)
     view = asyncio.run(rig.apply(plan))
-    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
         tell_done(directory, plan, lease)
     return view
 
@@ -283,7 +283,7 @@ def test_the_run_cannot_go_on_while_it_is_rolled_back_and_is_over_afterwards(
         assert (code, "is being rolled back" in err) == (2, True)
     made = plan_rollback(directory).plan
     assert asyncio.run(rig.apply(made)).state is RunState.DONE, "the same rollback goes on"
-    with hold_cloud(tmp_path / "clouds", plan.cloud, "x") as lease:
+    with hold_cloud(tmp_path / "clouds", plan.cloud, "x", runs=tmp_path / "runs") as lease:
         tell_done(RunDirectory(tmp_path / "runs" / "toyplan-1-rollback-1"), made, lease)
     assert directory.view().state is RunState.ROLLED_BACK
     with pytest.raises(InputError, match="is rolled back already"):
@@ -398,7 +398,7 @@ def told(place: Path) -> tuple[Rig, RunDirectory, Plan]:
     rig = Rig(place, Hosts())
     directory = begun(rig, plan_of([toy("a", undo="undo a")]))
     plan = plan_rollback(directory).plan
-    with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+    with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
         tell_begun(RunDirectory(directory.path.parent / f"{plan.id}-1"), plan, lease)
     return rig, directory, plan
 

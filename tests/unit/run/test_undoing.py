@@ -169,11 +169,11 @@ def rolled_back(rig: Rig, world: World, directory: RunDirectory, to: str) -> Non
         world.silent = world.chance.randrange(3)
         plan = plan_rollback(directory, to).plan
         undoing = run_of(directory.path.parent, plan, fresh=False)
-        with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+        with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
             tell_begun(undoing, plan, lease)
         view = sitting(rig, plan)
         if view and view.state is RunState.DONE:
-            with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+            with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
                 tell_done(undoing, plan, lease)
             world.mortal, world.silent = False, 0
             return
@@ -208,7 +208,7 @@ def test_nothing_is_undone_on_a_host_while_that_is_brought_back() -> None:
         directory = applied(rig, world.plan)
         rig.steps_at_once, world.pace, world.lose = 2, None, lambda: False
         plan = plan_rollback(directory).plan
-        with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+        with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
             tell_begun(run_of(directory.path.parent, plan, fresh=False), plan, lease)
         world.silent = 2  # both undone, if at once, and neither answer comes
         view = sitting(rig, plan)
@@ -225,7 +225,7 @@ def test_a_second_rollback_that_has_died_as_it_began_is_not_taken_for_the_first(
         applied(rig, world.plan)
         plan = plan_rollback(directory).plan
         second = run_of(directory.path.parent, plan, fresh=False)
-        with hold_cloud(rig.base / "clouds", plan.cloud, "x") as lease:
+        with hold_cloud(rig.base / "clouds", plan.cloud, "x", runs=rig.base / "runs") as lease:
             tell_begun(second, plan, lease)
         assert not second.begun
         assert run_of(directory.path.parent, plan, fresh=False) == second

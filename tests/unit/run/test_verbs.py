@@ -96,7 +96,7 @@ def test_a_run_without_its_process_is_interrupted(rig: Rig, capsys: pytest.Captu
         runner._begin()
         assert json.loads(answer(capsys, "status", "other", "--json")[1])["interrupted"] is False
     assert json.loads(answer(capsys, "status", "other", "--json")[1])["interrupted"] is True
-    with hold_cloud(rig.base / "clouds", plan.cloud, "another-run"):
+    with hold_cloud(rig.base / "clouds", plan.cloud, "another-run", runs=rig.base / "runs"):
         assert "interrupted" in answer(capsys, "status", "other")[1]
 
 

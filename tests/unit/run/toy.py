@@ -229,7 +229,7 @@ class Rig:
         directory = run_of(self.base / "runs", plan, fresh=fresh)
         create(directory, plan, Origin(str(self.base / "inventory.yaml"), measure=False))
         with (
-            hold_cloud(self.base / "clouds", plan.cloud, directory.run) as lease,
+            hold_cloud(self.base / "clouds", plan.cloud, directory.run, runs=self.base / "runs") as lease,
             Journal(directory.journal, token=lease.token, mask=self.mask) as journal,
         ):
             yield (
