@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.unit.run.toy import plan_of, toy
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 ROOT = Path("/var/lib/skipstone")
+HELD = ROOT / f"retention-{os.getpid()}-first" / "held"
 PLANS = [f"retention-{os.getpid()}-{name}" for name in ("first", "second", "latest")]
 
 
@@ -22,13 +24,23 @@ PLANS = [f"retention-{os.getpid()}-{name}" for name in ("first", "second", "late
 def clean() -> Iterator[None]:
     """Leave nothing on this machine, which is the host too."""
     yield
+    subprocess.run(["umount", "--quiet", HELD], check=False)
     for name in PLANS:
         for path in (ROOT / name, *(ROOT / "jobs").glob(f"{name}-*")):
             shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.mark.usefixtures("clean")
-def test_old_runs_are_dropped_one_after_the_other(tmp_path: Path, sshd: Sshd) -> None:
+def dropped(base: Path) -> tuple[int, str]:
+    """Drop what is old, as cron does; return the exit code, and what was said."""
+    (base / "out").unlink()
+    code = end(start(base, "", "--older-than", "0h", "--drop", verb="checkpoints"))
+    return code, (base / "out").read_text()
+
+
+@pytest.fixture
+def three(tmp_path: Path, sshd: Sshd, clean: None) -> Path:
+    """Return where three runs of three plans are over, each with a backup on the host."""
+    del clean
     host = {"address": "127.0.0.1", "port": sshd.port, "user": "root", "key_file": str(sshd.key)}
     hosts = {"h1": host | {"groups": ["control"]}}
     inventory = yaml.safe_dump({"name": "toycloud", "ssh_config": str(sshd.config), "hosts": hosts})
@@ -39,9 +51,12 @@ def test_old_runs_are_dropped_one_after_the_other(tmp_path: Path, sshd: Sshd) ->
         )
         (tmp_path / "inventory.yaml").write_text(inventory)
         assert apply(tmp_path) == 0, (tmp_path / "out").read_text()
-    (tmp_path / "out").unlink()
-    assert end(start(tmp_path, "", "--older-than", "0h", "--drop", verb="checkpoints")) == 0
-    said = (tmp_path / "out").read_text()
+    return tmp_path
+
+
+def test_old_runs_are_dropped_one_after_the_other(three: Path) -> None:
+    code, said = dropped(three)
+    assert code == 0, said
     for name in PLANS[:2]:
         assert f"run {name}-1 keeps" in said
         assert not (ROOT / name).exists()
@@ -50,3 +65,19 @@ def test_old_runs_are_dropped_one_after_the_other(tmp_path: Path, sshd: Sshd) ->
     assert f"run {PLANS[2]}-1 keeps" not in said
     assert (ROOT / PLANS[2] / "databases/nova.sql.gz").exists()
     assert (ROOT / "jobs" / f"{PLANS[2]}-1").exists()
+
+
+def test_what_could_not_be_dropped_is_dropped_by_a_later_night(three: Path) -> None:
+    HELD.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", HELD], check=True)
+    code, said = dropped(three)
+    assert code == 4, said
+    assert not (ROOT / PLANS[1]).exists(), "the other run is not kept by it"
+    subprocess.run(["umount", HELD], check=True)
+    code, said = dropped(three)
+    assert code == 0, said
+    assert f"run {PLANS[0]}-1 keeps what is left of it" in said
+    assert f"run {PLANS[1]}-1" not in said
+    assert not (ROOT / PLANS[0]).exists()
+    code, said = dropped(three)
+    assert (code, "no run is that old" in said) == (0, True)

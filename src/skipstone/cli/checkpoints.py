@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skipstone.errors import ExitCode, InputError, RunStopped
+from skipstone.errors import ExitCode, InputError, SkipstoneError
 
 if TYPE_CHECKING:
     from skipstone.run.checkpoint import Kept
@@ -53,6 +53,7 @@ def checkpoints(
     That is snapshots, backups and records of jobs, with the room they take. Nothing is dropped by itself.
     """
     from skipstone.cli.answering import expect_yes
+    from skipstone.cli.main import show_error
     from skipstone.run.directory import undone_run
     from skipstone.settings import load_settings
 
@@ -67,8 +68,10 @@ def checkpoints(
         names = ", ".join(one.run for one in runs)
         expect_yes(f"Drop it? It cannot be undone any more then: {names}.", whether="drop it")
     stopped = [fault for fault in (_drop(one, settings) for one in runs) if fault]
+    for fault in stopped[:-1]:
+        show_error(fault)
     if stopped:
-        raise stopped[0]
+        raise stopped[-1]
     return ExitCode.DONE
 
 
@@ -78,8 +81,8 @@ def _old(settings: "Settings", age: timedelta) -> "list[RunDirectory]":
     return old_runs(settings.runs, age, datetime.now(UTC))
 
 
-def _drop(directory: "RunDirectory", settings: "Settings") -> RunStopped | None:
-    """Drop what a run keeps; return why that stopped: a host that is gone shall not keep the other runs."""
+def _drop(directory: "RunDirectory", settings: "Settings") -> SkipstoneError | None:
+    """Drop what a run keeps; return what stopped that, for the other runs shall not have to wait for it."""
     from skipstone.cli.application import Application
     from skipstone.run.checkpoint import plan_drop
     from skipstone.views.terminal import terminal
@@ -87,7 +90,7 @@ def _drop(directory: "RunDirectory", settings: "Settings") -> RunStopped | None:
     console = terminal(stderr=True)
     try:
         Application.on_run(directory, plan_drop(directory), settings, console).finish(as_json=False)
-    except RunStopped as fault:
+    except SkipstoneError as fault:
         return fault
     return None
 
@@ -102,11 +105,20 @@ def _list(runs: "list[RunDirectory]", *, as_json: bool) -> None:
         click.echo(json.dumps([one.model_dump(mode="json") for one in kept], indent=2))
         return
     for one in kept:
-        click.echo(f"run {one.run} keeps {'' if one.backups else 'nothing'}".rstrip())
+        click.echo(_head(one))
         for line in _lines(one):
             click.echo(f"  {line}")
     if not kept:
         click.echo("no run is that old and still keeps anything")
+
+
+def _head(kept: "Kept") -> str:
+    if kept.dropping:
+        return (
+            f"run {kept.run} keeps what is left of it: its drop, begun {kept.dropping:%Y-%m-%d %H:%M} UTC,"
+            f" did not come to its end; `skipstone checkpoints {kept.run} --drop` goes on with it"
+        )
+    return f"run {kept.run} keeps" if kept.backups else f"run {kept.run} keeps nothing"
 
 
 def _lines(kept: "Kept") -> list[str]:

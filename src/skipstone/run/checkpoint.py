@@ -59,19 +59,35 @@ class Backup(Fact):
 
 
 class Kept(Fact):
-    """All that a run keeps on its hosts."""
+    """All that a run keeps on its hosts; ``dropping`` is since when less of it, and there is no way back."""
 
     run: str
+    dropping: datetime | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
     backups: tuple[Backup, ...] = ()
 
 
 def kept_by(directory: RunDirectory) -> Kept:
-    """Return what a run still keeps, the first snapshot first.
+    """Return what a run still keeps, the first snapshot first; all of it until its dropping has begun.
 
     Raise InputError where the journal cannot be read.
     """
-    return Kept(run=directory.run) if directory.view().dropped else _taken(directory)
+    taken, dropping = _taken(directory), directory.view().dropped
+    if not dropping:
+        return taken
+    gone = _dropped(directory)
+    checkpoints = tuple(one for one in taken.checkpoints if _drop_id(one.host) not in gone)
+    backups = tuple(one for one in taken.backups if _drop_backups_id(one.host) not in gone)
+    if not backups:
+        return Kept(run=directory.run)
+    return Kept(run=directory.run, dropping=dropping, checkpoints=checkpoints, backups=backups)
+
+
+def _dropped(directory: RunDirectory) -> set[str]:
+    """Return the steps that are done of the runs that have dropped what a run keeps."""
+    drops = runs_of(directory.path.parent, _drop_name(directory))
+    views = [drop.view() for drop in drops if drop.begun]
+    return {step.id for view in views for step in view.steps() if step.state.passed}
 
 
 def _taken(directory: RunDirectory) -> Kept:
@@ -142,7 +158,8 @@ async def _size(backup: Backup, transport: Transport) -> int | None:
 def old_runs(runs: Path, age: timedelta, now: datetime) -> list[RunDirectory]:
     """Return runs that are over for longer than ``age`` and still keep something, the oldest first.
 
-    Never a cloud's latest run: what it keeps is dropped by its name alone.
+    That may be what is left where its dropping did not come to its end. Never a cloud's latest run: what that
+    keeps is dropped by its name alone.
     """
     views = [(run, run.view()) for run in run_directories(runs) if run.begun]
     upgrades = [(run, view) for run, view in views if not view.of_run and view.began]
@@ -150,16 +167,17 @@ def old_runs(runs: Path, age: timedelta, now: datetime) -> list[RunDirectory]:
     old = [
         (run, view)
         for run, view in upgrades
-        if view.state.over and (view.last_time or now) < now - age and latest[view.cloud] != run
+        if view.state.over and (view.ended or now) < now - age and latest[view.cloud] != run
     ]
     old.sort(key=lambda one: one[1].began or now)
     return [run for run, _ in old if kept_by(run).backups]
 
 
 def plan_drop(directory: RunDirectory) -> Plan:
-    """Return what removes all that a run keeps on its hosts; after it there is no way back.
+    """Return what removes all that a run has kept on its hosts; once it has begun there is no way back.
 
-    Raise InputError where it keeps nothing, or is not over: it may yet have to be undone.
+    It is the same plan however much of it is done, for that goes on. Raise InputError where the run keeps
+    nothing, or is not over: it may yet have to be undone.
     """
     view, taken = directory.view(), _taken(directory)
     if not view.state.over:
@@ -170,7 +188,7 @@ def plan_drop(directory: RunDirectory) -> Plan:
         )
     if not taken.backups:
         raise InputError("the run keeps nothing on its hosts", where=directory.run)
-    name = f"{directory.run}-drop"
+    name = _drop_name(directory)
     return Plan(
         id=name,
         skipstone=version_for(directory.path.parent, name),
@@ -184,16 +202,28 @@ def plan_drop(directory: RunDirectory) -> Plan:
     )
 
 
+def _drop_name(directory: RunDirectory) -> str:
+    return f"{directory.run}-drop"
+
+
+def _drop_id(host: str) -> str:
+    return f"drop.{host}"
+
+
+def _drop_backups_id(host: str) -> str:
+    return f"drop.backups.{host}"
+
+
 def _drops(taken: Kept) -> Iterable[Step]:
     for one in taken.checkpoints:
         yield _drop(one)
     hosts = {one.host for one in taken.checkpoints}
     for backup in taken.backups:
         yield DropBackups(
-            id=f"drop.backups.{backup.host}",
+            id=_drop_backups_id(backup.host),
             title=f"Remove the backups and the records of jobs on {backup.host}",
             host=backup.host,
-            needs=(f"drop.{backup.host}",) if backup.host in hosts else (),
+            needs=(_drop_id(backup.host),) if backup.host in hosts else (),
             deadline=600,
             estimate=5,
             directories=backup.directories,
@@ -201,7 +231,7 @@ def _drops(taken: Kept) -> Iterable[Step]:
 
 
 def _drop(one: Checkpoint) -> Step:
-    facts = {"id": f"drop.{one.host}", "title": f"Remove the snapshot of {one.host}", "name": one.name}
+    facts = {"id": _drop_id(one.host), "title": f"Remove the snapshot of {one.host}", "name": one.name}
     limits = {"deadline": DROP_SECONDS, "estimate": 5}
     if one.provider == HOOK:
         return DropMachineSnapshot.model_validate({**facts, **limits, "hook": one.hook, "machine": one.host})

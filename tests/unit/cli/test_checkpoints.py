@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from skipstone.run.checkpoint import plan_drop
+from skipstone.run.directory import RunDirectory
+from skipstone.run.state import RunState
 from skipstone.steps.registry import KINDS
+from tests.unit.run.test_rollback import carried_out
 from tests.unit.run.test_verbs import answer
 from tests.unit.run.toy import Hosts, Rig, Toy, plan_of, toy
 
@@ -68,3 +72,29 @@ def test_what_makes_no_sense_is_refused(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
     assert answer(capsys, "checkpoints", *arguments)[0] == 2
+
+
+def test_what_is_left_of_a_drop_is_listed_as_that(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    first = RunDirectory(rig.base / "runs" / "first-1")
+    plan = plan_drop(first)
+    rig.transport = Hosts(codes={next(plan.steps()).apply().script: [1]})
+    assert carried_out(rig, plan).state is RunState.FAILED
+    for arguments in (("first-1",), ("--older-than", "0h")):
+        out = answer(capsys, "checkpoints", *arguments)[1]
+        assert "run first-1 keeps what is left of it: its drop, begun 20" in out
+        assert "did not come to its end; `skipstone checkpoints first-1 --drop` goes on with it" in out
+        assert "size not known, /var/lib/skipstone/first" in out
+    (kept,) = json.loads(answer(capsys, "checkpoints", "--older-than", "0h", "--json")[1])
+    assert kept["dropping"].startswith("20")
+    assert carried_out(rig, plan).state is RunState.DONE
+    assert "run first-1 keeps nothing" in answer(capsys, "checkpoints", "first-1")[1]
+    assert "no run is that old" in answer(capsys, "checkpoints", "--older-than", "0h")[1]
+
+
+def test_a_run_that_cannot_be_dropped_does_not_keep_the_others(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(rig.apply(plan_of([toy("a")], name="third")))
+    code, _, err = answer(capsys, "checkpoints", "--older-than", "0h", "--drop", "--yes")
+    assert code == 2
+    assert err.count("inventory") >= 2, "both are told"

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from skipstone.cloud.command import OPERATOR, Command, Outcome, Result
 from skipstone.errors import HostUnreachable, InputError, RollbackRefused
+from skipstone.plan.plan import Plan
 from skipstone.run import beginning
-from skipstone.run.checkpoint import kept_by, old_runs, plan_drop, with_sizes
+from skipstone.run.checkpoint import Kept, kept_by, old_runs, plan_drop, with_sizes
 from skipstone.run.directory import RunDirectory
 from skipstone.run.journal import Journal
 from skipstone.run.lock import hold_cloud
@@ -145,7 +146,50 @@ def test_old_runs_are_those_that_are_over_but_never_a_clouds_latest(tmp_path: Pa
     assert old_runs(runs, timedelta(days=30), later) == [first]
     with hold_cloud(rig.base / "clouds", "toycloud", "x", runs=rig.base / "runs") as lease:
         tell_begun(RunDirectory(runs / "first-1-drop-1"), plan_drop(first), lease)
+    assert old_runs(runs, timedelta(days=30), later) == [first], "killed here, nothing is removed yet"
+    assert carried_out(rig, plan_drop(first)).state is RunState.DONE
     assert old_runs(runs, timedelta(days=30), later) == []
+
+
+def script_of(plan: Plan, step: str) -> str:
+    return next(one.apply().script for one in plan.steps() if one.id == step)
+
+
+def test_a_drop_that_did_not_come_to_its_end_goes_on_with_what_is_left(tmp_path: Path) -> None:
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts)
+    first = begun(rig, plan_of([taking("h1"), taking("h2")], name="first"))
+    begun(rig, plan_of([toy("a")], name="latest"))
+    ended = first.view().ended
+    assert ended is not None
+    plan = plan_drop(first)
+    hosts.codes = {script_of(plan, "drop.h1"): [1]}  # of all hosts, and h1 comes first
+    assert carried_out(rig, plan).state is RunState.FAILED
+    left = kept_by(first)
+    assert left.dropping == first.view().dropped
+    assert [one.host for one in left.checkpoints] == ["h1"]
+    assert "h1" in [one.host for one in left.backups]
+    with pytest.raises(RollbackRefused, match="checkpoints were dropped"):
+        plan_rollback(first)
+    age = timedelta(seconds=1)
+    assert old_runs(first.path.parent, age, ended + 2 * age) == [first], "it is as old as before"
+    assert carried_out(rig, plan_drop(first)).run == "first-1-drop-1", "the same one goes on"
+    assert kept_by(first) == Kept(run="first-1")
+    assert old_runs(first.path.parent, age, ended + 2 * age) == []
+
+
+def test_a_drop_that_was_given_up_is_begun_anew(tmp_path: Path) -> None:
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, plan_of([taking("h1"), taking("h2")]))
+    plan = plan_drop(directory)
+    hosts.codes = {script_of(plan, "drop.backups.h1"): [1]}
+    carried_out(rig, plan)
+    abandon(rig, RunDirectory(directory.path.parent / f"{plan.id}-1"))
+    assert kept_by(directory).checkpoints == ()
+    assert [one.host for one in kept_by(directory).backups] == ["h1"]
+    assert carried_out(rig, plan_drop(directory)).run == f"{plan.id}-2"
+    assert kept_by(directory).backups == ()
 
 
 def test_a_run_that_has_done_nothing_on_a_host_keeps_nothing(tmp_path: Path) -> None:
