@@ -78,7 +78,7 @@ def kept_by(directory: RunDirectory) -> Kept:
     gone = _dropped(directory)
     checkpoints = tuple(one for one in taken.checkpoints if _drop_id(one.host) not in gone)
     backups = tuple(one for one in taken.backups if _drop_backups_id(one.host) not in gone)
-    if not backups:
+    if not checkpoints and not backups:
         return Kept(run=directory.run)
     return Kept(run=directory.run, dropping=dropping, checkpoints=checkpoints, backups=backups)
 
@@ -170,7 +170,8 @@ def old_runs(runs: Path, age: timedelta, now: datetime) -> list[RunDirectory]:
         if view.state.over and (view.ended or now) < now - age and latest[view.cloud] != run
     ]
     old.sort(key=lambda one: one[1].began or now)
-    return [run for run, _ in old if kept_by(run).backups]
+    keeping = ((run, kept_by(run)) for run, _ in old)
+    return [run for run, kept in keeping if kept.backups or kept.dropping]
 
 
 def plan_drop(directory: RunDirectory) -> Plan:
