@@ -89,7 +89,7 @@ def watch(run: str | None) -> int:
     from skipstone.impact.spending import spend
     from skipstone.run.directory import find_run
     from skipstone.run.fold import Fold
-    from skipstone.run.journal import read_events, read_fold
+    from skipstone.run.journal import follow, read_fold
     from skipstone.settings import load_settings
     from skipstone.views.progress import run_picture, shown_progress
     from skipstone.views.terminal import terminal
@@ -104,8 +104,7 @@ def watch(run: str | None) -> int:
             felt = guard.look_if_any()
             progress.feel(felt, spend(felt, [one.budget for one in fold.view.budgets]))
             alive = not is_interrupted(settings, fold.view)
-            for event in read_events(directory.journal, after=fold.view.last_seq):
-                fold.add(event)
+            for event in follow(directory.journal, fold):
                 progress.hear(event, fold)
             if not (fold.state.at_work and alive):
                 break

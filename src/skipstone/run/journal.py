@@ -9,7 +9,7 @@ taken over cannot write any more (its fencing token is older than the file's new
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from skipstone.run.faults import armed_fault, reach
 from skipstone.run.fold import Fold
 from skipstone.run.runview import Event, RunView, StepView
 from skipstone.run.standing import Standing, kept
-from skipstone.run.state import Kind, RunState
+from skipstone.run.state import ForbiddenMove, Kind, RunState
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x534B4950  # "SKIP", so that file(1) and a reader know the file from any other database
@@ -215,9 +215,30 @@ def read_fold(path: Path) -> Fold:
 def _folded(file: sqlite3.Connection) -> Fold:
     """Return where a run stands, from where that was last written and the events since."""
     found = Fold.going_on(kept(file))
-    for event in _events(file, found.view.last_seq, None, in_brief=True):
-        found.add(event)
+    for _ in _taken(found, _events(file, found.view.last_seq, None, in_brief=True)):
+        pass
     return found
+
+
+def _taken(fold: Fold, events: Iterable[Event]) -> Iterator[Event]:
+    """Yield events once a fold has taken them; raise DatabaseError at one that no Skipstone has written."""
+    for event in events:
+        try:
+            fold.add(event)
+        except (ForbiddenMove, LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
+            raise _senseless(event.seq, event.kind, repr(error)) from error
+        yield event
+
+
+def _senseless(seq: int, kind: str, why: str) -> sqlite3.DatabaseError:
+    return sqlite3.DatabaseError(f"event {seq}, {kind}, makes no sense: {why}")
+
+
+def follow(path: Path, fold: Fold) -> Iterator[Event]:
+    """Yield the events that a fold has not taken yet, each once it has; raise InputError likewise."""
+    events = read_events(path, after=fold.view.last_seq)
+    with _told(path):
+        yield from _taken(fold, events)
 
 
 def is_begun(path: Path) -> bool:
@@ -292,6 +313,8 @@ def _events(
             raise sqlite3.DatabaseError(f"the events between {last} and {seq} are missing")
         last = seq
         facts = json.loads(payload) if payload else {}
+        if not isinstance(facts, dict):
+            raise _senseless(seq, kind, "its facts have no names")
         yield Event(seq, datetime.fromisoformat(time), token, Kind(kind), name, attempt, facts)
 
 

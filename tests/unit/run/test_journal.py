@@ -1,5 +1,6 @@
 """The journal's promises: append-only, fenced, read while written, clear when damaged."""
 
+import json
 import multiprocessing
 import os
 import resource
@@ -13,7 +14,8 @@ import pytest
 
 from skipstone.errors import InputError, RunLocked, RunStopped
 from skipstone.run.faults import InjectedFault
-from skipstone.run.journal import APPLICATION_ID, Journal, read_events, read_view
+from skipstone.run.fold import Fold
+from skipstone.run.journal import APPLICATION_ID, INSERT, Journal, follow, read_events, read_view
 from skipstone.run.lock import hold_cloud, holder_of
 from skipstone.run.runner import plan_facts
 from skipstone.run.state import RUN_MOVES, STEP_MOVES, ForbiddenMove, Kind, RunState, StepState
@@ -157,6 +159,51 @@ def test_a_damaged_journal_is_a_clear_error(path: Path, how: str) -> None:
         with pytest.raises(InputError):
             open_journal(path)
         assert path.read_bytes() == before or how == "another database"
+
+
+PLANLESS = {"run": "r", "plan_digest": "d", "who": "me", "host": "here", "pid": 1, "plan": []}
+SENSELESS: dict[str, tuple[Kind, str | None, object]] = {
+    "an impossible move": (Kind.VERIFIED, "b", {}),
+    "an event of a step that there is not": (Kind.INTENT, "nix", {}),
+    "a list": (Kind.RUN_RESUMED, None, []),
+    "a list with something in it": (Kind.OUTPUT, "a", [1]),
+    "a number": (Kind.OUTCOME, "a", 1),
+    "an answer at no gate": (Kind.GATE_APPROVED, None, {"gate": "g"}),
+    "no plan": (Kind.RUN_STARTED, None, PLANLESS),
+}
+
+
+@pytest.mark.parametrize("what", SENSELESS)
+def test_an_event_that_makes_no_sense_is_named(path: Path, what: str) -> None:
+    kind, step, payload = SENSELESS[what]
+    with open_journal(path) as journal:
+        if kind is not Kind.RUN_STARTED:
+            start(journal)
+            intend(journal)
+            journal.append(Kind.SUBMITTED, step="a", attempt=1)
+        if kind is Kind.GATE_APPROVED:
+            journal.append(Kind.WINDOW_CLOSED, until="2026-11-30T22:00:00+00:00")
+        row = ("2026-11-21T10:00:00+00:00", 9, kind, step, 1, json.dumps(payload))
+        number = journal._file.execute(INSERT, row).lastrowid
+    for read in (read_view, open_journal, lambda path: list(follow(path, Fold()))):
+        with pytest.raises(InputError, match="this journal cannot be read") as error:
+            read(path)
+        assert error.value.where == str(path)
+        assert f"event {number}, {kind}, makes no sense" in error.value.evidence
+        assert error.value.remedy
+
+
+def test_it_is_followed_from_where_a_fold_stands(path: Path) -> None:
+    fold = Fold()
+    with open_journal(path) as journal:
+        start(journal)
+        assert [(event.kind, fold.state) for event in follow(path, fold)] == [
+            (Kind.RUN_STARTED, RunState.RUNNING)
+        ]
+        intend(journal)
+        assert [event.kind for event in follow(path, fold)] == [Kind.INTENT]
+        assert list(follow(path, fold)) == []
+        assert fold.view == journal.view
 
 
 def test_damage_that_no_event_shows_is_seen_before_anything_is_done(path: Path) -> None:
