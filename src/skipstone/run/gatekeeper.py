@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from skipstone.checks.check import listed
+from skipstone.errors import InputError
 from skipstone.plan.plan import Gate, Plan, Stage
 from skipstone.plan.rehearsed import said_of
 from skipstone.run.decision import Decision, read_decision
@@ -59,6 +60,7 @@ class Gatekeeper:
         self._consent = consent
         self._stopping = stopping
         self._figures = figures
+        self._unheard: set[int] = set()
 
     async def passed(self, gate: Gate) -> bool:
         """Return whether the run may go on: at once where it was approved before, else when it is.
@@ -74,7 +76,7 @@ class Gatekeeper:
         if why := self._consent.why(gate.id):
             return self._write(Kind.GATE_APPROVED, gate, self._consent.who, why)
         if before and before.state is GateState.OPEN:  # the process that waited has died
-            decision = read_decision(self._directory, before)
+            decision = self._decision(before)
             if decision and _in_time(decision, before):
                 return self._take(gate, decision)
         return await self._wait(gate, told)
@@ -99,12 +101,28 @@ class Gatekeeper:
 
     async def _wait(self, gate: Gate, opened: GateView) -> bool:
         while not self._stopping():
-            if decision := read_decision(self._directory, opened):
+            if decision := self._decision(opened):
                 return self._take(gate, decision)
             if datetime.now(UTC) > opened.expires:
                 return self._write(Kind.GATE_EXPIRED, gate)
             await asyncio.sleep(PAUSE)
         return False
+
+    def _decision(self, gate: GateView) -> Decision | None:
+        """Return what was decided; an answer that cannot be read is none, and that is said once."""
+        try:
+            return read_decision(self._directory, gate)
+        except InputError as error:
+            if gate.opened not in self._unheard:
+                self._unheard.add(gate.opened)
+                self._journal.append(
+                    Kind.GATE_UNHEARD,
+                    gate=gate.id,
+                    reason=str(error),
+                    evidence=error.evidence,
+                    remedy=error.remedy,
+                )
+            return None
 
     def _take(self, gate: Gate, decision: Decision) -> bool:
         kind = Kind.GATE_APPROVED if decision.approved else Kind.GATE_REJECTED
@@ -175,4 +193,4 @@ def _rehearsed(plan: Plan, coming: tuple[Stage, ...]) -> list[str]:
 
 
 def _in_time(decision: Decision, gate: GateView) -> bool:
-    return datetime.fromisoformat(decision.time) <= gate.expires
+    return decision.time <= gate.expires

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     WINDOW_CLOSED = "window-closed"
     WINDOW_OPENED = "window-opened"
     GATE_OPENED = "gate-opened"
+    GATE_UNHEARD = "gate-unheard"
     GATE_APPROVED = "gate-approved"
     GATE_REJECTED = "gate-rejected"
     GATE_EXPIRED = "gate-expired"
@@ -157,6 +158,7 @@ RUN_MOVES: dict[tuple[RunState, Kind], RunMove] = {
     (RunState.RUNNING, Kind.GATE_OPENED): RunMove(RunState.WAITING, "a person is asked"),
     (RunState.RUNNING, Kind.WINDOW_CLOSED): RunMove(RunState.WAITING, "nothing runs until a window opens"),
     (RunState.WAITING, Kind.WINDOW_OPENED): RunMove(RunState.RUNNING, "the window is open"),
+    (RunState.WAITING, Kind.GATE_UNHEARD): RunMove(RunState.WAITING, "an answer that cannot be read is none"),
     (RunState.WAITING, Kind.GATE_APPROVED): RunMove(RunState.RUNNING, "a person has approved"),
     (RunState.WAITING, Kind.GATE_REJECTED): RunMove(RunState.STOPPED, "a person has said no"),
     (RunState.WAITING, Kind.GATE_EXPIRED): RunMove(RunState.STOPPED, "nobody has approved in time"),

@@ -134,7 +134,7 @@ def event_lines(event: Event, titles: dict[str, str], *, full: bool) -> list[str
         lines += [f"          -> {_answers(event.payload['gate'])}"]
     elif event.kind in {Kind.RUN_STARTED, Kind.RUN_RESUMED}:
         lines += _indented("\n".join(_allowed(event)), "| ")
-    elif event.kind in {Kind.FAILURE, Kind.NO_ANSWER}:
+    elif event.kind in {Kind.FAILURE, Kind.NO_ANSWER, Kind.GATE_UNHEARD}:
         lines += _indented(event.payload["evidence"], "| ")
         lines += [f"          -> {event.payload['remedy']}"]
     return lines
@@ -219,6 +219,7 @@ _TEXTS = {
     Kind.WINDOW_CLOSED: "{reason}",
     Kind.WINDOW_OPENED: "the maintenance window is open",
     Kind.GATE_OPENED: "GATE {gate}: {title}; open until {expires}",
+    Kind.GATE_UNHEARD: "gate {gate} stays open: {reason}",
     Kind.GATE_APPROVED: "gate {gate} approved by {who}: {why}",
     Kind.GATE_REJECTED: "gate {gate} rejected by {who}: {why}",
     Kind.GATE_EXPIRED: "gate {gate}: nobody has approved it in time",

@@ -1,6 +1,7 @@
 """Gates: who is asked, on what basis, and what becomes of a run that nobody answers."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,94 @@ def test_until_does_not_ask_for_what_is_not_wanted(tmp_path: Path) -> None:
     view = asyncio.run(rig.apply(PLAN, until="stage1"))
     assert [gate.id for gate in view.gates] == ["first"]
     assert {step.id: step.state for step in view.steps()} == {"a": StepState.DONE, "b": StepState.PENDING}
+
+
+BROKEN = [b"", b"\x00" * 90, b"[]", b'{"gate": "first"}', b"\xff\xfe"]
+
+
+def answer_file(base: Path) -> Path:
+    directory = run_of(base)
+    gate = directory.view().open_gate
+    assert gate is not None
+    return directory.path / "decisions" / f"{gate.id}-{gate.opened}.json"
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_an_answer_that_cannot_be_read_is_told_once_and_the_run_goes_on_waiting(
+    tmp_path: Path, content: bytes
+) -> None:
+    hosts = Hosts()
+
+    async def waiting() -> RunView:
+        with Rig(tmp_path, hosts, consent=Consent("adam", "", {"second": "ok"})).runner(PLAN) as (
+            runner,
+            journal,
+        ):
+            running = asyncio.create_task(runner.run())
+            await waiting_at_a_gate(journal)
+            path = answer_file(tmp_path)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+            await asyncio.sleep(0.2)
+            assert not running.done(), running
+            assert hosts.ran == []
+            view = journal.view
+            assert (view.state, view.open_gate and view.open_gate.id) == (RunState.WAITING, "first")
+            assert str(path) in view.reason
+            with pytest.raises(InputError, match="what was said at gate first cannot be read") as error:
+                decide(run_of(tmp_path), "first", approved=True, who="eve", why="because")
+            assert error.value.where == str(path)
+            assert error.value.evidence
+            assert "remove that file" in error.value.remedy
+            path.unlink()
+            decide(run_of(tmp_path), "first", approved=True, who="eve", why="because")
+            return await running
+
+    assert asyncio.run(asyncio.wait_for(waiting(), 30)).state is RunState.DONE
+    assert kinds(tmp_path).count(Kind.GATE_UNHEARD) == 1
+
+
+def test_one_that_was_left_while_the_process_was_dead_is_asked_for_again(tmp_path: Path) -> None:
+    async def killed() -> None:
+        with Rig(tmp_path, Hosts()).runner(PLAN) as (runner, journal):
+            running = asyncio.create_task(runner.run())
+            await waiting_at_a_gate(journal)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(killed())
+    path = answer_file(tmp_path)
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert answering(Rig(tmp_path, Hosts()), lambda _: True).state is RunState.DONE
+    assert kinds(tmp_path).count(Kind.GATE_UNHEARD) == 1
+
+
+def test_an_answer_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        act = getattr(os, name)
+
+        def noted(*arguments: Any) -> Any:
+            order.append(name)
+            return act(*arguments)
+
+        return noted
+
+    for name in ("fsync", "link"):
+        monkeypatch.setattr(os, name, noting(name))
+
+    async def waiting() -> None:
+        with Rig(tmp_path, Hosts()).runner(PLAN) as (runner, journal):
+            running = asyncio.create_task(runner.run())
+            await waiting_at_a_gate(journal)
+            order.clear()
+            decide(run_of(tmp_path), "first", approved=False, who="eve", why="no")
+            assert order == ["fsync", "link", "fsync"]
+            await running
+
+    asyncio.run(waiting())
+    assert [path.suffix for path in (run_of(tmp_path).path / "decisions").iterdir()] == [".json"]
