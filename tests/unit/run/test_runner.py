@@ -4,7 +4,8 @@ import asyncio
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skipstone.errors import InputError, PlanRefused
-from skipstone.plan.plan import Plan
+from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.window import Window
 from skipstone.run import hours
 from skipstone.run.beginning import create, run_of
 from skipstone.run.directory import Origin, RunDirectory, find_run
 from skipstone.run.engine import open_engine, sqlite_url
+from skipstone.run.fold import fold
+from skipstone.run.gatekeeper import Consent
 from skipstone.run.journal import read_events, read_view
 from skipstone.run.question import Patience
-from skipstone.run.runview import HostCounts
+from skipstone.run.runview import HostCounts, RunView
 from skipstone.run.state import Kind, RunState, StepState
+from tests.unit.run.reaper import Killed, Reaper
 from tests.unit.run.toy import Hosts, Rig, Toy, in_waves, plan_of, toy, waiting_at_a_gate
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a thousand fsyncs are for another test
@@ -290,50 +294,87 @@ def test_an_error_of_ours_comes_through_dbos_as_it_was(tmp_path: Path) -> None:
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    """Plans of up to three stages with random needs."""
+    """Plans of up to three stages with random needs, gates, proofs, and steps that are done already."""
     stages = []
     for stage in range(draw(st.integers(1, 3))):
         names = [f"s{stage}.{number}" for number in range(draw(st.integers(1, 6)))]
         steps: list[Toy] = []
         for index, name in enumerate(names):
             needs = draw(st.sets(st.sampled_from(names[:index]), max_size=3)) if index else set()
-            transient = draw(st.booleans())
-            steps.append(toy(name, *sorted(needs), transient=transient))
+            more: dict[str, Any] = {
+                "transient": draw(st.booleans()),
+                "proof": draw(st.sampled_from([None, f"see {name}"])),
+                "check": draw(st.sampled_from([None, None, NEVER, ALREADY])),
+            }
+            steps.append(toy(name, *sorted(needs), **more))
         stages.append(steps)
-    return plan_of(*stages)
+    asked = draw(st.sets(st.sampled_from(range(1, len(stages) + 1))))
+    gates = [Gate(id=f"g{number}", title="go on", before=f"stage{number}") for number in sorted(asked)]
+    return plan_of(*stages, gates=gates)
+
+
+NEVER, ALREADY = "never done before", "done before"
+
+
+def hosts_with(codes: dict[str, list[int]], **more: Any) -> Hosts:
+    return Hosts(codes={name: list(found) for name, found in codes.items()} | {NEVER: [1] * 10_000}, **more)
+
+
+def until_done(rig: Rig, plan: Plan, *, before: Callable[[], object] = lambda: None) -> RunView:
+    """Apply a plan over failures and kills until it is done; ``before`` is called before each sitting."""
+    directory = run_of(rig.base / "runs", plan, fresh=False)
+    for _ in range(60):
+        before()
+        with suppress(Killed):
+            assert apply(rig, plan).state in {RunState.DONE, RunState.FAILED}
+        view = directory.standing()
+        if view and view.state is RunState.DONE:  # it may have been killed just after that was written
+            return view
+    raise AssertionError("the run comes to no end")
+
+
+def end_state(view: RunView) -> tuple[object, ...]:
+    """Return what an undisturbed run and a disturbed one have in common."""
+    steps = [(step.id, step.state, step.attempt, step.code, step.error) for step in view.steps()]
+    return view.state, steps, [(gate.id, gate.state) for gate in view.gates], view.remaining, view.failed
+
+
+def expect_order(plan: Plan, ran: list[str]) -> None:
+    """See that no step has begun before the last attempt at what it needs, and at the stages before it."""
+    steps = [name.rpartition("/")[2].rpartition(".")[0] for name in ran]
+    last = {name: place for place, name in enumerate(steps)}
+    first = {name: steps.index(name) for name in last}
+    for number, stage in enumerate(plan.stages):
+        past = [step.id for before in plan.stages[:number] for step in before.steps]
+        for step in stage.steps:
+            for before in {*step.needs, *past} & last.keys() if step.id in first else ():
+                assert last[before] < first[step.id], (before, step.id)
 
 
 @settings(max_examples=40, deadline=None)
-@given(plan=plans(), seed=st.integers(0, 2**32), failures=st.data())
-def test_whatever_fails_every_step_is_done_in_order_and_once_per_attempt(
-    plan: Plan, seed: int, failures: st.DataObject
+@given(plan=plans(), seed=st.integers(0, 2**32), kills=st.integers(0, 15), data=st.data())
+def test_whoever_fails_or_dies_every_step_is_done_in_order_and_once_per_attempt(
+    plan: Plan, seed: int, kills: int, data: st.DataObject
 ) -> None:
     names = [step.id for step in plan.steps()]
-    codes = failures.draw(st.dictionaries(st.sampled_from(names), st.lists(st.integers(0, 2), max_size=4)))
+    codes = data.draw(st.dictionaries(st.sampled_from(names), st.lists(st.integers(0, 2), max_size=4)))
     chance = random.Random(seed)  # noqa: S311 - a reproducible order, no secret
-    hosts = Hosts(codes=codes, pace=chance, lose=lambda: chance.random() < 0.5)
-    hosts.silent = chance.randrange(3)
+    hosts = hosts_with(codes, pace=chance, lose=lambda: chance.random() < 0.5)
+    undisturbed, consent = hosts_with(codes), Consent("eve", "--yes")
+    reaper = Reaper(chance, kills, rate=chance.choice([0.01, 0.05, 0.2]))
+
+    def begin() -> None:
+        reaper.dead, hosts.silent, hosts.broken = False, chance.randrange(3), chance.randrange(2)
+
     with tempfile.TemporaryDirectory(dir=MEMORY) as base:
-        rig = Rig(Path(base), hosts)
-        for _ in range(20):
-            view = apply(rig, plan)
-            if view.state is RunState.DONE:
-                break
-            assert view.state is RunState.FAILED
-    assert view.state is RunState.DONE
-    assert set(hosts.runs_per_job.values()) == {1}
-    attempts = Counter(name.rpartition("/")[2].rpartition(".")[0] for name in hosts.ran)
-    assert set(attempts) == set(names)
-    last = {name.rpartition("/")[2].rpartition(".")[0]: place for place, name in enumerate(hosts.ran)}
-    first = {name: len(hosts.ran) for name in names}
-    for place, job in reversed(list(enumerate(hosts.ran))):
-        first[job.rpartition("/")[2].rpartition(".")[0]] = place
-    for number, stage in enumerate(plan.stages):
-        for step in stage.steps:
-            assert all(last[need] < first[step.id] for need in step.needs)
-            assert all(
-                last[before.id] < first[step.id] for past in plan.stages[:number] for before in past.steps
-            )
+        wanted = until_done(Rig(Path(base) / "undisturbed", undisturbed, consent=consent), plan)
+        with reaper.at_work():
+            view = until_done(Rig(Path(base) / "killed", hosts, consent=consent), plan, before=begin)
+        assert view == fold(read_events(Path(base) / "killed/runs/toyplan-1/journal.db"))
+    assert end_state(view) == end_state(wanted)
+    assert hosts.runs_per_job == undisturbed.runs_per_job
+    assert set(hosts.runs_per_job.values()) <= {1}
+    expect_order(plan, hosts.ran)
 
 
 def test_a_host_that_fails_takes_itself_out_and_the_others_go_on(tmp_path: Path) -> None:

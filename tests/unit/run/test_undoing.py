@@ -30,16 +30,13 @@ from skipstone.run.state import Kind, RunState
 from skipstone.run.telling import tell_begun, tell_done
 from skipstone.steps.registry import KINDS
 from skipstone.steps.step import Reversibility, Step
+from tests.unit.run.reaper import Killed
 from tests.unit.run.test_runner import MEMORY
 from tests.unit.run.test_waves import clouds, rollouts
 from tests.unit.run.toy import Anyway, Hosts, Rig, Toy, plan_of, toy, toy_drain
 
 HOSTS = ("h1", "h2")
 MOST_SITTINGS = 60
-
-
-class Killed(Exception):  # noqa: N818 - reads as what happened
-    """The orchestrator was killed; hosts know nothing of it."""
 
 
 @dataclass
