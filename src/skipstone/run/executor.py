@@ -44,6 +44,7 @@ class Executor:
         self._asker = asker
         self._make_job = make_job
         self._stopping = stopping
+        self._began_here: dict[tuple[str, int], float] = {}
 
     async def carry_out(self, step: Step) -> StepState:
         """Go on with a step until it is DONE, SKIPPED or FAILED, or its host has been silent for too long.
@@ -97,6 +98,7 @@ class Executor:
             undone_anyway=step.undone_anyway,
             parameters=step.model_dump(mode="json"),
         )
+        self._began_here[step.id, attempt] = time.monotonic()
 
     async def _see_job_through(self, step: Step) -> None:
         """Submit the job, unless the host has it already, and follow it to its end."""
@@ -106,7 +108,7 @@ class Executor:
         follower = Follower(self._asker, job, command, taken=entry.taken, offset=entry.offset)
         try:
             async for news in follower.news(
-                until=_give_up_at(entry, self._asker.patience.silence),
+                until=self._give_up_at(entry),
                 on_silence=lambda seen: self._note_silence(step, seen),
             ):
                 with self._journal.together():
@@ -172,6 +174,17 @@ class Executor:
         until = time.monotonic() + self._asker.patience.silence
         return await self._asker.ask(command, deadline=step.deadline, until=until, on_silence=lambda _: None)
 
+    def _give_up_at(self, entry: StepView) -> float:
+        """Return when to stop asking for a job, on the monotonic clock: the host ends it at its deadline.
+
+        What an attempt of an earlier process has spent only the journal's times say; that clock may have been
+        set since.
+        """
+        now = time.monotonic()
+        began = self._began_here.get((entry.id, entry.attempt))
+        spent = now - began if began is not None else _seconds_since(entry.attempt_began)
+        return now + max(entry.deadline - spent, 0) + self._asker.patience.silence
+
     def _entry(self, step: Step) -> StepView:
         return self._journal.step(step.id)
 
@@ -216,8 +229,6 @@ def _verdict(step: Step, entry: StepView) -> str:
     return f"its script exited with {entry.code}"
 
 
-def _give_up_at(entry: StepView, silence: float) -> float:
-    """Return when to stop asking for a job, on the monotonic clock: the host ends it at its deadline."""
-    began = entry.attempt_began or datetime.now(UTC)
-    spent = (datetime.now(UTC) - began).total_seconds()
-    return time.monotonic() + max(entry.deadline - spent, 0) + silence
+def _seconds_since(then: datetime | None) -> float:
+    """Return how long ago that was, nothing where the clock says that it is yet to come."""
+    return max((datetime.now(UTC) - then).total_seconds(), 0) if then else 0
