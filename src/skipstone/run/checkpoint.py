@@ -20,7 +20,7 @@ from skipstone.run.directory import RunDirectory, later_run, run_directories, ru
 from skipstone.run.job import JOBS
 from skipstone.run.journal import read_events
 from skipstone.run.name import escaped
-from skipstone.run.state import Kind
+from skipstone.run.state import Kind, StepState
 from skipstone.steps.backup import ROOT, DropBackups
 from skipstone.steps.machine import DropMachineSnapshot, TakeMachineSnapshot
 from skipstone.steps.snapshot import DropSnapshot, TakeSnapshot
@@ -59,7 +59,11 @@ class Backup(Fact):
 
 
 class Kept(Fact):
-    """All that a run keeps on its hosts; ``dropping`` is since when less of it, and there is no way back."""
+    """All that a run keeps on its hosts.
+
+    ``dropping`` is when its drop began, where that did not come to its end: this is what is left then, and
+    nothing can be undone with it.
+    """
 
     run: str
     dropping: datetime | None = None
@@ -87,7 +91,7 @@ def _dropped(directory: RunDirectory) -> set[str]:
     """Return the steps that are done of the runs that have dropped what a run keeps."""
     drops = runs_of(directory.path.parent, _drop_name(directory))
     views = [drop.view() for drop in drops if drop.begun]
-    return {step.id for view in views for step in view.steps() if step.state.passed}
+    return {step.id for view in views for step in view.steps() if step.state is StepState.DONE}
 
 
 def _taken(directory: RunDirectory) -> Kept:

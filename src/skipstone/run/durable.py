@@ -10,7 +10,7 @@ from pathlib import Path
 
 def write_durably(path: Path, text: str) -> None:
     """Write a file, and return once its text is on the disk: only then may it get the name it is known by."""
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

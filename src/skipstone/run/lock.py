@@ -99,7 +99,7 @@ def _read(record: Path) -> Lease | None:
     """Return who held the cloud last, or None where nobody did, or nobody knows: the lock is what holds."""
     try:
         return _LEASE.validate_json(record.read_bytes(), strict=True)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
 
 

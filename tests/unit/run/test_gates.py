@@ -284,9 +284,10 @@ def test_an_answer_is_on_the_disk_before_it_has_its_name(
             running = asyncio.create_task(runner.run())
             await waiting_at_a_gate(journal)
             order.clear()
-            decide(run_of(tmp_path), "first", approved=False, who="eve", why="no")
+            decide(run_of(tmp_path), "first", approved=False, who="Zoë", why="no")
             assert order == ["fsync", "link", "fsync"]
             await running
 
     asyncio.run(waiting())
+    assert run_of(tmp_path).view().gates[0].who == "Zoë"
     assert [path.suffix for path in (run_of(tmp_path).path / "decisions").iterdir()] == [".json"]
