@@ -70,7 +70,7 @@ def test_a_machine_comes_back_whole(tmp_path: Path, machine: Machine) -> None:
     assert (machine.calls("restore"), read_view(journal).state) == (1, RunState.ROLLED_BACK)
     assert "h1: the whole machine comes back" in said(tmp_path)
     jobs = machine.disk / "var-lib" / "skipstone" / "jobs"
-    kept = {path.name for path in (jobs / "toyplan-1").iterdir()}
+    kept = {path.name for path in (jobs / read_view(journal).jobs).iterdir()}
     assert kept == {"stop.1", "settle.1"}, "its records are those of the snapshot's moment"
 
 

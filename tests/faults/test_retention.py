@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.faults.toyrun import apply, end, prepare, start
+from skipstone.run.journal import read_view
+from tests.faults.toyrun import apply, end, prepare, rollback, start
 from tests.unit.cloud.sshd import Sshd
 from tests.unit.run.toy import plan_of, toy
 
@@ -37,19 +38,27 @@ def dropped(base: Path) -> tuple[int, str]:
     return code, (base / "out").read_text()
 
 
+def inventory_of(sshd: Sshd) -> str:
+    host = {"address": "127.0.0.1", "port": sshd.port, "user": "root", "key_file": str(sshd.key)}
+    hosts = {"h1": host | {"groups": ["control"]}}
+    return yaml.safe_dump({"name": "toycloud", "ssh_config": str(sshd.config), "hosts": hosts})
+
+
+def records(plan: str) -> set[str]:
+    """Return the directories of jobs that there are of a plan's runs, by name."""
+    return {path.name for path in (ROOT / "jobs").glob(f"{plan}-*")}
+
+
 @pytest.fixture
 def three(tmp_path: Path, sshd: Sshd, clean: None) -> Path:
     """Return where three runs of three plans are over, each with a backup on the host."""
     del clean
-    host = {"address": "127.0.0.1", "port": sshd.port, "user": "root", "key_file": str(sshd.key)}
-    hosts = {"h1": host | {"groups": ["control"]}}
-    inventory = yaml.safe_dump({"name": "toycloud", "ssh_config": str(sshd.config), "hosts": hosts})
     for name in PLANS:
         place = ROOT / name / "databases"
         prepare(
             tmp_path, plan_of([toy("a", script=f"mkdir -p {place}; echo x > {place}/nova.sql.gz")], name=name)
         )
-        (tmp_path / "inventory.yaml").write_text(inventory)
+        (tmp_path / "inventory.yaml").write_text(inventory_of(sshd))
         assert apply(tmp_path) == 0, (tmp_path / "out").read_text()
     return tmp_path
 
@@ -60,11 +69,11 @@ def test_old_runs_are_dropped_one_after_the_other(three: Path) -> None:
     for name in PLANS[:2]:
         assert f"run {name}-1 keeps" in said
         assert not (ROOT / name).exists()
-        assert not (ROOT / "jobs" / f"{name}-1").exists()
+        assert {one.partition(".")[0] for one in records(name)} == {f"{name}-1-drop-1"}
     assert "0 MiB" in said
     assert f"run {PLANS[2]}-1 keeps" not in said
     assert (ROOT / PLANS[2] / "databases/nova.sql.gz").exists()
-    assert (ROOT / "jobs" / f"{PLANS[2]}-1").exists()
+    assert len(records(PLANS[2])) == 1
 
 
 def test_what_could_not_be_dropped_is_dropped_by_a_later_night(three: Path) -> None:
@@ -81,3 +90,23 @@ def test_what_could_not_be_dropped_is_dropped_by_a_later_night(three: Path) -> N
     assert not (ROOT / PLANS[0]).exists()
     code, said = dropped(three)
     assert (code, "no run is that old" in said) == (0, True)
+
+
+@pytest.mark.usefixtures("clean")
+def test_what_another_operator_s_run_of_the_same_name_has_left_is_not_taken_for_its_own(
+    tmp_path: Path, sshd: Sshd
+) -> None:
+    name, log = PLANS[0], tmp_path / "log"
+    plan = plan_of([toy("a", script=f"echo did >> {log}", undo=f"echo undid >> {log}")], name=name)
+    for operator in ("alice", "bob"):
+        base = tmp_path / operator
+        prepare(base, plan)
+        (base / "inventory.yaml").write_text(inventory_of(sshd))
+        assert apply(base) == 0, (base / "out").read_text()
+        assert rollback(base) == 0, (base / "out").read_text()
+    assert log.read_text().split() == ["did", "undid"] * 2
+    assert len(records(name)) == 4
+    assert end(start(tmp_path / "alice", "", f"{name}-1", "--drop", verb="checkpoints")) == 0
+    mark = read_view(tmp_path / f"bob/state/runs/{name}-1/journal.db").mark
+    assert {f"{name}-1.{mark}"} < records(name)
+    assert len(records(name)) == 2 + 1, "and that of the dropping itself"

@@ -139,7 +139,8 @@ def _places(directory: RunDirectory, plan: str) -> tuple[str, ...]:
     """Return the plan's directory on hosts, and those of the jobs of its runs and their rollbacks."""
     runs = directory.path.parent
     every = [run for one in runs_of(runs, plan) for run in (one, *runs_of(runs, f"{one.run}-rollback"))]
-    return (str(ROOT / plan), *(str(JOBS / escaped(run.run)) for run in every))
+    begun = [view for run in every if (view := run.standing())]
+    return (str(ROOT / plan), *(str(JOBS / escaped(view.jobs)) for view in begun))
 
 
 async def with_sizes(kept: Kept, transport: Transport) -> Kept:

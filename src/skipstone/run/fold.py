@@ -138,6 +138,7 @@ class Fold:
         self.changed = None
         return {
             "run": facts["run"],
+            "mark": facts.get("mark", ""),
             "plan_digest": facts["plan_digest"],
             "plan_id": plan["id"],
             "of_run": plan.get("of_run", ""),

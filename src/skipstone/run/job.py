@@ -1,6 +1,6 @@
 """A detached job: one script that runs on its host whatever becomes of us or of the connection.
 
-The job directory is the record, named after run, step and attempt::
+The job directory is the record, named after run (with its mark), step and attempt::
 
     script        what runs                       code   renamed to exit.CODE.SECONDS at the end: a rename
     job           what runs it, see JOB                  needs no room, so a full disk cannot lose the outcome
@@ -150,6 +150,7 @@ class News:
 class Job:
     """One attempt at a step as a job; renders the scripts that submit and watch it, opens nothing.
 
+    ``run`` is what the directory of all jobs of its run is called (``RunView.jobs``).
     ``deadline`` is enforced by the host: it kills the job after so many seconds. ``own_unit`` False
     keeps the environment of whoever submits (the operator's credentials), so systemd does not start it.
     What it changes is on the host's disk before it is over where it shall be ``lasting``.

@@ -24,7 +24,8 @@ from skipstone.run.runview import Event, RunView, StepView
 from skipstone.run.standing import Standing, kept
 from skipstone.run.state import ForbiddenMove, Kind, RunState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Jobs have their run's mark in their names since 2: who does not know that would not find them."""
 APPLICATION_ID = 0x534B4950  # "SKIP", so that file(1) and a reader know the file from any other database
 
 SCHEMA = """

@@ -23,6 +23,7 @@ from skipstone.run.gatekeeper import Consent, Figures, Gatekeeper, no_figures
 from skipstone.run.hours import MaintenanceHours
 from skipstone.run.job import JOBS, Job
 from skipstone.run.journal import Journal
+from skipstone.run.name import new_mark
 from skipstone.run.question import Asker, Patience
 from skipstone.run.runview import RunView, StepView
 from skipstone.run.schedule import Always, Ending, Group, Node, StageOrder
@@ -64,6 +65,7 @@ class Runner:
         self._host_jobs = host_jobs
         lost = {one.host for one in journal.view.written_off}
         self._steps = {step.id: step.without(lost) for step in plan.steps()}
+        self._jobs = ""
         self._gates = {f"gate:{gate.id}": gate for gate in plan.gates}
         self._stopping = False
         self._stopped_for = ""
@@ -82,6 +84,7 @@ class Runner:
         """
         stages = self._stages(until)
         self._begin()
+        self._jobs = self._journal.view.jobs
         ending = await self._engine.drive(
             # several operators' runs may have the same names in one PostgreSQL
             f"{self._directory.run}:{self._token}:{uuid4().hex[:8]}",
@@ -142,6 +145,7 @@ class Runner:
             host=host,
             pid=process,
             run=self._directory.run,
+            mark=new_mark(),
             plan_digest=plan_digest(self._plan),
             plan=plan_facts(self._plan),
             **self._allowance.facts(),
@@ -214,7 +218,7 @@ class Runner:
     def _job(self, step: Step, attempt: int) -> Job:
         here = step.apply().host == OPERATOR
         return Job(
-            run=self._directory.run,
+            run=self._jobs,
             step=step.id,
             attempt=attempt,
             deadline=step.deadline,

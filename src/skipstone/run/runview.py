@@ -195,6 +195,7 @@ class StageView:
 class RunView:
     """Where a run stands.
 
+    ``mark`` was drawn when it began, and is empty where a version did that which knew of none.
     ``skipstone`` is the version that its plan is of. ``of_run`` names the run that it rolls back, or whose
     checkpoints it drops; ``undoing_by`` is the run by which it is itself undone, ``undoing_to`` the stage to
     whose beginning, where not wholly. From ``dropped`` on it cannot be undone any more.
@@ -205,6 +206,7 @@ class RunView:
     """
 
     run: str = ""
+    mark: str = ""
     plan_id: str = ""
     plan_digest: str = ""
     skipstone: str = ""
@@ -235,6 +237,11 @@ class RunView:
     written_off: tuple[WrittenOff, ...] = ()
     left_out: tuple[str, ...] = ()
     waits_until: datetime | None = None
+
+    @property
+    def jobs(self) -> str:
+        """What its jobs' directory is called on hosts; no other run's is, even of the same name."""
+        return f"{self.run}.{self.mark}" if self.mark else self.run
 
     def gate(self, name: str) -> GateView | None:
         """Return where a gate stands, or None where the run has not come to it."""

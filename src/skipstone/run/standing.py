@@ -44,7 +44,7 @@ _TIMES = tuple(number for number, field in enumerate(fields(StepView)) if field.
 _STATES: Mapping[str, StepState] = {str(state): state for state in StepState}
 _RUN = TypeAdapter(RunView)
 
-MADE_BY = f"{__version__}: {' '.join(_FIELDS)}"
+MADE_BY = f"{__version__}: {' '.join([*_FIELDS, *(field.name for field in fields(RunView))])}"
 """Who says so: another version may fold the same events into something else, and does not look at it."""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from skipstone.run.checkpoint import plan_drop
 from skipstone.run.directory import RunDirectory
+from skipstone.run.journal import read_view
 from skipstone.run.state import RunState
 from skipstone.steps.registry import KINDS
 from tests.unit.run.test_rollback import carried_out
@@ -35,14 +36,14 @@ def test_what_the_latest_run_keeps_is_listed(capsys: pytest.CaptureFixture[str])
     assert "size not known, /var/lib/skipstone/second" in out
 
 
-@pytest.mark.usefixtures("rig")
-def test_old_runs_are_listed_but_never_the_latest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_runs_are_listed_but_never_the_latest(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no run is that old" in answer(capsys, "checkpoints", "--older-than", "30d")[1]
     (kept,) = json.loads(answer(capsys, "checkpoints", "--older-than", "0h", "--json")[1])
     assert kept["run"] == "first-1"
+    mark = read_view(rig.base / "runs/first-1/journal.db").mark
     assert kept["backups"][0]["directories"] == [
         "/var/lib/skipstone/first",
-        "/var/lib/skipstone/jobs/first-1",
+        f"/var/lib/skipstone/jobs/first-1.{mark}",
     ]
 
 

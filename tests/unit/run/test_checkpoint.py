@@ -105,15 +105,17 @@ def test_a_snapshot_that_was_never_whole_is_listed_as_that_and_dropped(tmp_path:
 
 
 def test_the_backups_of_a_run_are_where_its_plan_and_its_jobs_have_written(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, Hosts())
-    directory = begun(rig, plan_of([toy("a"), toy("o", host=OPERATOR)], name="p"))
-    (directory.path.parent / "p-1-rollback-1").mkdir()
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts)
+    directory = begun(rig, plan_of([toy("a", undo="undo a"), toy("o", host=OPERATOR)], name="p"))
+    roll_back(rig, directory)
+    (directory.path.parent / "p-1-rollback-2").mkdir()
     (backup,) = kept_by(directory).backups
-    assert backup.directories == (
-        "/var/lib/skipstone/p",
-        "/var/lib/skipstone/jobs/p-1",
-        "/var/lib/skipstone/jobs/p-1-rollback-1",
-    )
+    place, run, rolled_back = backup.directories
+    assert place == "/var/lib/skipstone/p"
+    assert run.startswith("/var/lib/skipstone/jobs/p-1.")
+    assert rolled_back.startswith("/var/lib/skipstone/jobs/p-1-rollback-1.")
+    assert {name.partition("/")[0] for name in hosts.jobs} == {Path(run).name, Path(rolled_back).name}
 
 
 def test_nothing_but_our_own_directories_can_be_dropped() -> None:

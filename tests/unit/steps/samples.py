@@ -73,7 +73,7 @@ SAMPLES: tuple[Step, ...] = (
     backup.CheckBackups(
         **COMMON, directories=(f"{W}/configuration",), files=(f"{W}/broker/definitions.json",)
     ),
-    backup.DropBackups(**COMMON, directories=(W, "/var/lib/skipstone/jobs/p-1")),
+    backup.DropBackups(**COMMON, directories=(W, "/var/lib/skipstone/jobs/p-1.0a1b2c3d")),
     backup.DumpDatabases(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
     backup.DumpStoppedDatabases(**COMMON, directory=f"{W}/dump", databases=("keystone", "nova")),
     backup.ExportDefinitions(**COMMON, directory=f"{W}/broker"),
