@@ -29,7 +29,8 @@ KILLED = 137
 class Executor:
     """Carries out the steps of one run.
 
-    ``make_job`` names the job of a step's attempt; ``stopping`` says whether no new attempt may begin.
+    ``make_job`` names the job of a step's attempt on a host; ``stopping`` says whether no new attempt may
+    begin.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Executor:
         journal: Journal,
         asker: Asker,
         *,
-        make_job: Callable[[Step, int], Job],
+        make_job: Callable[[Step, int, str], Job],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._journal = journal
@@ -101,10 +102,15 @@ class Executor:
         self._began_here[step.id, attempt] = time.monotonic()
 
     async def _see_job_through(self, step: Step) -> None:
-        """Submit the job, unless the host has it already, and follow it to its end."""
+        """Submit the job, unless the host has it already, and follow it to its end.
+
+        It is what the intent says, to which the way back belongs that was written down with it: another
+        version of Skipstone may have begun the attempt, and render the step otherwise.
+        """
         entry = self._entry(step)
-        job = self._make_job(step, entry.attempt)
-        command = command_of(step, again=entry.attempt > entry.undone + 1)
+        intent = self._journal.intent(step.id)
+        command = Command(intent["host"], intent["script"])
+        job = self._make_job(step, entry.attempt, command.host)
         follower = Follower(self._asker, job, command, taken=entry.taken, offset=entry.offset)
         try:
             async for news in follower.news(

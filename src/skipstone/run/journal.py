@@ -108,6 +108,11 @@ class Journal:
         """Return where one step stands."""
         return self._fold.step(name)
 
+    def intent(self, step: str) -> Mapping[str, Any]:
+        """Return what the latest attempt at a step was begun with; there is one."""
+        (*_, latest) = (event for event in _events(self._file, 0, step) if event.kind is Kind.INTENT)
+        return latest.payload
+
     def output(self, step: str, attempt: int) -> str:
         """Return all that an attempt's job has printed so far."""
         texts = (

@@ -215,8 +215,8 @@ class Runner:
         lanes = (_EVERY_STEP, *((_on(zone),) if zone else ()))
         return tuple(lane for lane in lanes if lane in limits)
 
-    def _job(self, step: Step, attempt: int) -> Job:
-        here = step.apply().host == OPERATOR
+    def _job(self, step: Step, attempt: int, host: str) -> Job:
+        here = host == OPERATOR
         return Job(
             run=self._jobs,
             step=step.id,
