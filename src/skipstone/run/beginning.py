@@ -5,20 +5,32 @@ from dataclasses import asdict
 from pathlib import Path
 
 from skipstone import __version__
-from skipstone.errors import PlanRefused
+from skipstone.errors import InputError, PlanRefused
 from skipstone.plan.plan import Plan
 from skipstone.plan.planfile import plan_digest, save_plan
 from skipstone.run.directory import Origin, RunDirectory, expect_not_rolling_back, journal_gone, runs_of
+from skipstone.run.durable import replace_durably
 from skipstone.run.name import escaped
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
 
 
 def create(directory: RunDirectory, plan: Plan, origin: Origin) -> None:
-    """Make a run's directory, with what ``resume`` needs to go on with the run."""
+    """Make a run's directory, with what ``resume`` needs to go on with the run.
+
+    Every sitting does: where this one cannot write, what the one before has left stays.
+    """
     directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     save_plan(plan, directory.plan)
-    (directory.path / "origin.json").write_text(json.dumps(asdict(origin)))
+    if _origin_of(directory) != origin:
+        replace_durably(directory.record, json.dumps(asdict(origin)))
+
+
+def _origin_of(directory: RunDirectory) -> Origin | None:
+    try:
+        return directory.origin()
+    except InputError:  # there is none yet, or an earlier version has left half of it
+        return None
 
 
 def run_of(runs: Path, plan: Plan, *, fresh: bool) -> RunDirectory:

@@ -58,10 +58,15 @@ class RunDirectory:
         """The inventory that the run was begun with; raise InputError where that is not known."""
         return Path(self.origin().inventory)
 
+    @property
+    def record(self) -> Path:
+        """The file of what the run was begun with."""
+        return self.path / "origin.json"
+
     def origin(self) -> Origin:
         """Return what the run was begun with; raise InputError where that is not known."""
         try:
-            return Origin(**json.loads((self.path / "origin.json").read_text()))
+            return Origin(**json.loads(self.record.read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 "what this run was begun with is not known",

@@ -16,6 +16,17 @@ def write_durably(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def replace_durably(path: Path, text: str) -> None:
+    """Replace a file at once: whoever dies meanwhile, it is the old one or the new one.
+
+    Raise OSError where it cannot be written; it is the old one then.
+    """
+    draft = path.with_suffix(".new")
+    write_durably(draft, text)
+    draft.replace(path)
+    sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Return once the names in a directory are on the disk."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from skipstone.errors import InputError, RunLocked
-from skipstone.run.durable import sync_directory, write_durably
+from skipstone.run.durable import replace_durably
 from skipstone.run.journal import last_token
 from skipstone.run.name import escaped
 
@@ -56,7 +56,7 @@ def hold_cloud(directory: Path, cloud: str, run: str, *, runs: Path) -> Iterator
             raise _locked(cloud, _read(record)) from error
         last = _read(record)
         lease = _new_lease(cloud, run, token=max(last.token if last else 0, _seen_in(runs)) + 1)
-        _write(record, lease)
+        replace_durably(record, _LEASE.dump_json(lease).decode())  # a token must never be given out twice
         yield lease
     finally:
         os.close(lock)
@@ -101,14 +101,6 @@ def _read(record: Path) -> Lease | None:
         return _LEASE.validate_json(record.read_bytes(), strict=True)
     except (OSError, ValueError):
         return None
-
-
-def _write(record: Path, lease: Lease) -> None:
-    """Replace the record at once and durably: a token must never be given out twice."""
-    draft = record.with_suffix(".new")
-    write_durably(draft, _LEASE.dump_json(lease).decode())
-    draft.replace(record)
-    sync_directory(record.parent)
 
 
 def _locked(cloud: str, holder: Lease | None) -> RunLocked:
