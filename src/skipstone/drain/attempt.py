@@ -6,25 +6,18 @@ from collections.abc import Callable, Iterable
 
 from skipstone.cloud.api import ApiSilent
 from skipstone.drain.gear import Gear, News, Phase
-from skipstone.drain.judgement import (
-    Attempt,
-    Evidence,
-    Next,
-    Records,
-    Since,
-    Verdict,
-    by_evidence,
-    by_records,
-)
+from skipstone.drain.judgement import Next, Since, Verdict, by_evidence, by_records
 from skipstone.drain.model import Compute, Instance, Kind, Migration, Progress
 from skipstone.drain.pace import Watch, load, longest
 from skipstone.drain.record import Event
 from skipstone.drain.targets import Need
+from skipstone.drain.testimony import Attempt, Evidence, Records, records_of
 from skipstone.drain.tidying import Tidying
-from skipstone.drain.truth import Answer, look
 from skipstone.drain.wire import Reply
+from skipstone.drain.witness import hosts_say
 
-_ENDS = {Next.MOVED: "moved", Next.BACK: "back", Next.GONE: "gone"}
+_ENDS = {Next.MOVED: "moved", Next.BACK: "back", Next.GONE: "gone", Next.MOVED_ON: "gone"}
+"""The record's words."""
 
 
 async def begin(gear: Gear, instance: Instance, attempt: Attempt, need: Need) -> Attempt:
@@ -76,7 +69,7 @@ class Pursuit:
         """Why the migration was ended by us, where it was."""
 
     async def see_through(self) -> Verdict:
-        """Return MOVED, BACK or GONE, which the record then has, or STOP, which leaves the attempt open."""
+        """Return its end, which the record then has, or STOP, which leaves the attempt open."""
         while True:
             try:
                 verdict = await self._judge()
@@ -111,9 +104,7 @@ class Pursuit:
         # the migration first: one that is over by then has left its marks in the server
         migrations = await self._gear.ask(self._gear.nova.migrations, uuid)
         server = await self._gear.ask(self._gear.nova.instance, uuid)
-        ours = [one for one in migrations if one.id > self._attempt.after]
-        running = [one for one in ours if one.running]
-        return Records(server, (running or ours or [None])[-1])  # type: ignore[list-item]
+        return records_of(self._attempt, server, migrations)
 
     def _bounded(self, verdict: Verdict) -> Verdict:
         """Let nova be at work for so long and no longer."""
@@ -206,10 +197,7 @@ class Pursuit:
             ends |= {records.migration.source or "", records.migration.target or ""}
         if records.server:
             ends.add(records.server.host or "")
-        names = {host: self._gear.names.get(host) for host in sorted(ends - {""})}
-        answers = dict(await look(self._gear.transport, [name for name in names.values() if name]))
-        stranger = Answer(None, "the inventory has no such host")
-        by_host = {host: answers[name] if name else stranger for host, name in names.items()}
+        by_host = await hosts_say(self._gear, sorted(ends - {""}))
         return Evidence(by_host, await self._tidying.faults(records))
 
     async def _confirm(self) -> None:

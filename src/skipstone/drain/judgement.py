@@ -7,16 +7,19 @@ The rules that everything else serves:
 * another attempt begins only after the last one is known to be over, with the guest at its source alone, and
   counted there alone: what is left of a failed one would be taken along by the next;
 * what cannot be asked is not known, and nothing is concluded from it;
+* what its owner or somebody else has moved on since is theirs: the attempt is over where its source has no
+  such guest;
 * a guest on both hosts or on neither is shown to a person, and not touched.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from skipstone.drain.model import Instance, Kind, Migration
 from skipstone.drain.pace import Patience
-from skipstone.drain.truth import Answer, Sighting
+from skipstone.drain.testimony import Attempt, Evidence, Records, silence_of
+from skipstone.drain.truth import Sighting
 
 
 class Next(StrEnum):
@@ -31,6 +34,7 @@ class Next(StrEnum):
     MOVED = "moved"
     BACK = "back"
     GONE = "gone"
+    MOVED_ON = "moved-on"
     STOP = "stop"
 
 
@@ -40,50 +44,6 @@ class Verdict:
 
     next: Next
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt: the request to move an instance from ``source`` to ``target``.
-
-    ``after`` is the highest id of the instance's migrations before the request: a later one is this
-    attempt's. ``asked`` is when (seconds since the epoch); ``refused`` is nova's word where it said no,
-    and ``accepted`` is false while its answer is not known.
-    """
-
-    instance: str
-    number: int
-    kind: Kind
-    source: str
-    target: str
-    after: int
-    asked: float
-    accepted: bool = False
-    refused: str = ""
-    homeward: bool = False
-
-
-@dataclass(frozen=True)
-class Records:
-    """What nova says now: the server (None: there is no such), and this attempt's migration if it has one."""
-
-    server: Instance | None
-    migration: Migration | None = None
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the hosts say, and what placement and neutron have that does not fit where nova says it is.
-
-    ``paperwork`` is None where one of them did not answer.
-    """
-
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-    paperwork: tuple[str, ...] | None = None
-
-    def sightings(self, uuid: str) -> dict[str, Sighting]:
-        """Return how each host has a guest."""
-        return {host: answer.sighting(uuid) for host, answer in self.answers.items()}
 
 
 @dataclass(frozen=True)
@@ -97,9 +57,11 @@ class Since:
         """Wait for nova, placement and neutron to tidy up; STOP in the end."""
         return Verdict(Next.STOP if self.seconds > self.patience.settle else Next.WAIT, reason)
 
-    def silent(self, reason: str) -> Verdict:
-        """Wait for who does not answer; STOP in the end."""
-        return Verdict(Next.STOP if self.seconds > self.patience.api else Next.WAIT, reason)
+    def silent(self, reason: str, remedy: str = "") -> Verdict:
+        """Wait for who does not answer; STOP in the end, with what is to be done."""
+        if self.seconds > self.patience.api:
+            return Verdict(Next.STOP, f"{reason}; {remedy}" if remedy else reason)
+        return Verdict(Next.WAIT, reason)
 
 
 FAILED = frozenset({"error", "failed"})
@@ -109,15 +71,23 @@ FAILED = frozenset({"error", "failed"})
 def by_records(attempt: Attempt, records: Records, since: float, patience: Patience) -> Verdict:
     """Judge by nova's records alone, ``since`` seconds after the request: LOOK where the hosts must be asked.
 
-    Never MOVED, BACK or GONE but where nova cannot have begun anything.
+    Never an end but BACK, where nova cannot have begun anything.
     """
-    server, migration = records.server, records.migration
+    server, migration, later = records.server, records.migration, records.later
     if server is None:
         return Verdict(Next.LOOK, "nova has no such instance any more")
+    if later and later.running:
+        return Verdict(Next.WAIT, f"migration {later.id}, which is none of this attempt's, is {later.status}")
     if migration is None:
         return _not_begun(attempt, server, since, patience)
-    if migration.running:
+    overtaken = later is not None and server.host != attempt.source
+    if migration.running and not overtaken:
         return Verdict(Next.FOLLOW, f"migration {migration.id} is {migration.status}")
+    return _over(attempt, server, migration)
+
+
+def _over(attempt: Attempt, server: Instance, migration: Migration) -> Verdict:
+    """Judge a migration that nova has left: the hosts are asked once nova is done with the instance too."""
     if server.status == "VERIFY_RESIZE" and not server.task and attempt.kind is Kind.COLD:
         return Verdict(Next.LOOK, "it waits for the confirmation of its move")
     given_up = server.status == "ERROR" and migration.status in FAILED
@@ -133,25 +103,63 @@ def _not_begun(attempt: Attempt, server: Instance, since: float, patience: Patie
     if server.task or since < patience.appear:
         return Verdict(Next.WAIT, "nova has not begun yet")
     if server.host != attempt.source:
-        return Verdict(Next.STOP, f"nova has no migration of it, but says it is on {server.host}")
+        return Verdict(
+            Next.LOOK, f"nova has no migration of it, but says it is on {server.host or 'no host'}"
+        )
     return Verdict(Next.BACK, "nova has no trace of the request: it never arrived")
 
 
 def by_evidence(attempt: Attempt, records: Records, evidence: Evidence, since: Since) -> Verdict:
     """Judge a migration that is over by what the hosts say."""
     seen = evidence.sightings(attempt.instance)
-    if silence := _silence(attempt, evidence, seen):
-        return since.silent(silence)
-    places = tuple(host for host, sighting in seen.items() if sighting is not Sighting.ABSENT)
     server = records.server
+    if server and (reason := _moved_on(server, attempt, records, seen)):
+        return Verdict(Next.MOVED_ON, reason)
+    if silence := silence_of(attempt, evidence, seen):
+        return since.silent(*silence)
+    places = tuple(host for host, sighting in seen.items() if sighting is not Sighting.ABSENT)
     if server is None:
         return _deleted(places, seen, since)
-    if _confirming(server, attempt, seen):
+    if _confirming(server, attempt, records, seen):
         return Verdict(Next.CONFIRM, "it has moved, and waits for the confirmation")
     if len(places) != 1:
-        count = "on more than one host" if places else "on neither host"
-        return since.unsettled(f"the guest is {count}: {_told(seen)}")
+        return since.unsettled(_scattered(places, server, evidence, seen))
     return _in_one_place(places[0], attempt, records, evidence, since)
+
+
+def _moved_on(server: Instance, attempt: Attempt, records: Records, seen: Mapping[str, Sighting]) -> str:
+    """Return where an instance is that was moved on after its attempt, or nothing.
+
+    The source must say that it has it no more: only then can nothing of the attempt be carried out there.
+    What other hosts say does not matter where somebody has moved it since: it is theirs.
+    """
+    if server.host == attempt.source or seen.get(attempt.source) is not Sighting.ABSENT:
+        return ""
+    places = [host for host, sighting in seen.items() if sighting is not Sighting.ABSENT]
+    if server.status == "SHELVED_OFFLOADED" and not places:
+        return "its owner has shelved it, and no host has it"
+    at_target = places == [server.host] == [attempt.target] and server.status in _EXPECTED
+    if records.later and not at_target:
+        later = f"migration {records.later.id} ({records.later.type}) is none of this attempt's"
+        return f"{_BY_OTHERS}: {later}; nova says {server.status} on {server.host or 'no host'}"
+    if places == [server.host] != [attempt.target]:
+        return f"{_BY_OTHERS}: {seen[places[0]]} on {places[0]}, where nova has it"
+    return ""
+
+
+_BY_OTHERS = "moved on, by its owner or somebody else"
+
+
+def _scattered(
+    places: tuple[str, ...], server: Instance, evidence: Evidence, seen: Mapping[str, Sighting]
+) -> str:
+    """Say of a guest that is not on one host where it is, and what is to be done where that is clear."""
+    here = server.host or ""
+    if not places and here in seen and (why := evidence.answers[here].evidence):
+        return f"nova has it on {here}, which is {why}: evacuate it, then repeat this ({_told(seen)})"
+    count = "on more than one host" if places else "on neither host"
+    waiting = "; its resize is to be confirmed or reverted first" if server.status == "VERIFY_RESIZE" else ""
+    return f"the guest is {count}: {_told(seen)}{waiting}"
 
 
 def _deleted(places: tuple[str, ...], seen: Mapping[str, Sighting], since: Since) -> Verdict:
@@ -170,7 +178,8 @@ def _in_one_place(
         return since.unsettled(f"the guest is on {place}, nova says on {server.host}")
     if server.status == "ERROR":
         return _in_error(place, sighting, since)
-    failed = records.migration is not None and records.migration.status in FAILED
+    own = records.migration if records.later is None else None
+    failed = own is not None and own.status in FAILED
     if place == attempt.source:
         back = Verdict(Next.BACK, f"the guest is {sighting} on {place}, where it was")
         return _settled(back, evidence.paperwork, since, failed=failed)
@@ -182,24 +191,15 @@ def _in_one_place(
     return _settled(moved, evidence.paperwork, since, failed=failed)
 
 
-def _silence(attempt: Attempt, evidence: Evidence, seen: Mapping[str, Sighting]) -> str:
-    """Return which hosts have not said what they have, or nothing."""
-    ends = dict.fromkeys((attempt.source, attempt.target, *seen))
-    unknown = [host for host in ends if seen.get(host, Sighting.UNKNOWN) is Sighting.UNKNOWN]
-    if not unknown:
-        return ""
-    said = (evidence.answers[host].evidence if host in evidence.answers else "not asked" for host in unknown)
-    why = "; ".join(f"{host}: {words}" for host, words in zip(unknown, said, strict=True))
-    return f"libvirt does not say whether it has the guest ({why})"
-
-
-def _confirming(server: Instance, attempt: Attempt, seen: Mapping[str, Sighting]) -> bool:
+def _confirming(server: Instance, attempt: Attempt, records: Records, seen: Mapping[str, Sighting]) -> bool:
     """Say whether a cold migration waits for its confirmation, with the guest at the target alone running.
 
-    Its source keeps the disk, and the definition of a guest that does not run.
+    Its source keeps the disk, and the definition of a guest that does not run. What waits because of a later
+    resize is its owner's to confirm.
     """
     return (
         attempt.kind is Kind.COLD
+        and records.later is None
         and server.status == "VERIFY_RESIZE"
         and server.host == attempt.target
         and seen[attempt.target] is not Sighting.ABSENT
@@ -216,7 +216,12 @@ _EXPECTED = {
     "ACTIVE": Sighting.RUNNING,
     "PAUSED": Sighting.PAUSED,
     "SHUTOFF": Sighting.PRESENT,
+    "SUSPENDED": Sighting.PRESENT,
+    "SHELVED": Sighting.PRESENT,
+    "SOFT_DELETED": Sighting.PRESENT,
+    "RESCUE": Sighting.RUNNING,
 }
+"""How libvirt has a guest of which nova says so; the last four its owner may make of it after its move."""
 
 
 def _in_error(place: str, sighting: Sighting, since: Since) -> Verdict:

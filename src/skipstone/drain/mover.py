@@ -3,16 +3,16 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from skipstone.cloud.api import ApiSilent
 from skipstone.drain.attempt import Pursuit, begin
 from skipstone.drain.dock import Berth, Dock, NoTarget
 from skipstone.drain.gear import Gear, News, Options, Phase, Stuck
-from skipstone.drain.judgement import Attempt, Next, Verdict
+from skipstone.drain.judgement import Next, Verdict
 from skipstone.drain.model import Compute, Instance, Kind
 from skipstone.drain.paperwork import summed
 from skipstone.drain.targets import Cargo, Need, need_of
+from skipstone.drain.testimony import Attempt
 from skipstone.drain.treatment import WISH, Judged, Treatment, Wish, treat
 
 TRIES = 2
@@ -48,6 +48,11 @@ class Way:
     options: Options
     computes: Mapping[str, Compute]
     homeward: bool = False
+
+    def compute(self, host: str) -> Compute:
+        """Return a compute host; one of which nothing is known where nova has no such any more."""
+        gone = Compute(host, node="", service="", enabled=False, up=False)
+        return self.computes.get(host, gone)
 
 
 class Mover:
@@ -110,7 +115,7 @@ class Mover:
         if self._way.homeward:
             if ending is None:
                 return self._ending(Phase.GONE, "it has not left")
-            self._source = self._way.computes[attempt.target]
+            self._source = self._way.compute(attempt.target)
         return None
 
     async def _ready(self) -> Judged | Ending:
@@ -193,8 +198,7 @@ class Mover:
 
     async def _pursue(self, attempt: Attempt, berth: Berth) -> Ending | None:
         """See an attempt through; return the ending, or None where another is to be made."""
-        unknown = partial(Compute, node="", service="", enabled=False, up=False)
-        ends = (self._way.computes.get(host) or unknown(host) for host in (attempt.source, attempt.target))
+        ends = (self._way.compute(host) for host in (attempt.source, attempt.target))
         pursuit = Pursuit(
             self._gear, self._instance, attempt, ends, berth.need, force=self._options.force_complete
         )
@@ -207,6 +211,9 @@ class Mover:
             return self._ending(Phase.MOVED, verdict.reason, attempt.target, attempt.kind)
         if verdict.next is Next.GONE:
             return self._ending(Phase.GONE, verdict.reason)
+        if verdict.next is Next.MOVED_ON:
+            # as where it is found elsewhere without an attempt: it is left out of what comes back
+            return self._ending(Phase.LEFT if self._way.homeward else Phase.GONE, verdict.reason)
         if verdict.next is Next.STOP:
             return self._ending(Phase.STUCK, verdict.reason, attempt.target, attempt.kind)
         self._tried.add(attempt.target)

@@ -85,6 +85,17 @@ class Nova:
             _compute(service, by_host.get(service["host"], [])) for service in body.get("services", [])
         )
 
+    def fenced(self, host: str) -> str:
+        """Return on which word of its operator a host runs nothing any more, or nothing.
+
+        To be asked of hosts that are silent.
+        """
+        path = f"/os-services?binary=nova-compute&host={quote(host)}"
+        services = (self._wire.ask(TYPES, path, self._headers) or {}).get("services", [])
+        if not services:
+            return "no compute host of nova's any more"
+        return "forced down" if all(one.get("forced_down") for one in services) else ""
+
     def migrations(self, uuid: str) -> tuple[Migration, ...]:
         """Return every migration of an instance, the oldest first."""
         path = f"/os-migrations?instance_uuid={uuid}"

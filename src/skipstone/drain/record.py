@@ -16,9 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from skipstone.drain.judgement import Attempt
 from skipstone.drain.model import Kind
 from skipstone.drain.places import busy
+from skipstone.drain.testimony import Attempt
 from skipstone.errors import InputError, RunStopped
 
 Json = Mapping[str, Any]

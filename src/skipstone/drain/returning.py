@@ -88,7 +88,7 @@ async def _move_back(gear: Gear, home: Compute, options: Options) -> dict[str, E
             gear.tell(News(ending.id, ending.name, ending.phase, ending.reason))
             continue
         assert instance is not None  # noqa: S101 - for the type checker: it would be let be
-        source = by_host[trace.open.source if trace.open else instance.host or ""]
+        source = way.compute(trace.open.source if trace.open else instance.host or "")
         movers.append(Mover(way, instance, source))
     return endings | await finish_all(gear, movers, pause=False)
 

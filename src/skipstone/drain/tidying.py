@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from skipstone.cloud.api import ApiSilent
 from skipstone.drain.gear import Gear
-from skipstone.drain.judgement import FAILED, Records
+from skipstone.drain.judgement import FAILED
 from skipstone.drain.leftover import Leftover, find, put_aside
 from skipstone.drain.model import Compute, Kind
 from skipstone.drain.targets import Need
+from skipstone.drain.testimony import Records
 
 
 class Tidying:
@@ -27,6 +28,7 @@ class Tidying:
     async def faults(self, records: Records) -> tuple[str, ...] | None:
         """Return what placement, neutron and the other host have that does not fit; None where one is silent.
 
+        What it holds in all is no fault where somebody else has moved it since: it may have been resized.
         A directory that could not be put aside is no fault any more: it hinders only a later move there.
         """
         server, migration = records.server, records.migration
@@ -34,10 +36,9 @@ class Tidying:
         if server is None or here is None:
             return ()
         consumer = migration.uuid if migration else ""
+        need = None if records.later else self._need
         try:
-            placed = await asyncio.to_thread(
-                self._gear.placement.faults, server.id, here, self._need, consumer
-            )
+            placed = await asyncio.to_thread(self._gear.placement.faults, server.id, here, need, consumer)
             bound = await asyncio.to_thread(self._gear.neutron.faults, server, here.host)
         except ApiSilent:
             return None

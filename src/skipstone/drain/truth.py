@@ -1,6 +1,7 @@
 """Where a guest really is: what libvirt says on the hosts, which goes before nova's records.
 
-A host that cannot be asked is UNKNOWN, which is never taken for absence.
+A host that cannot be asked is UNKNOWN, which is never taken for absence. Only its operator's word that it is
+fenced is: nova has that (``forced_down``), and evacuates on no other ground.
 """
 
 import asyncio
@@ -59,7 +60,10 @@ class Guests:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one host said: its guests, or why nothing is known of them."""
+    """What one host said: its guests, or why nothing is known of them.
+
+    ``evidence`` also says on whose word a host has no guests that cannot be asked.
+    """
 
     guests: Guests | None
     evidence: str = ""

@@ -57,6 +57,8 @@ class Host:
     up: bool = True
     enabled: bool = True
     reason: str = ""
+    fenced: bool = False
+    """Forced down in nova, by its operator."""
     guests: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     """Of instances that are elsewhere."""

@@ -66,6 +66,23 @@ class DrainCloud(FakeCloud):
         self.bindings[f"port-{name}"] = {host}
         return id_
 
+    def moved_on(self, id_: str, target: str, kind: str, status: str = "confirmed") -> Moving:
+        """Let somebody move an instance, whose old host keeps it while it waits for a confirmation."""
+        server = self.servers[id_]
+        source = server["OS-EXT-SRV-ATTR:host"]
+        one = Moving(len(self.moves) + 7, str(uuid.uuid4()), id_, source, target, kind, Course.WELL, status)
+        self.moves.append(one)
+        unconfirmed = status == "finished"
+        self.hosts[source].guests[id_] = "shut"
+        if not unconfirmed:
+            self.hosts[source].guests.pop(id_)
+        self.hosts[target].guests[id_] = "running"
+        self.allocated[id_] = {f"rp-{target}": {"VCPU": 2, "MEMORY_MB": 512, "DISK_GB": 1}}
+        port = self.ports[id_]
+        port["binding:host_id"], self.bindings[port["id"]] = target, {target}
+        server |= {"OS-EXT-SRV-ATTR:host": target, "status": "VERIFY_RESIZE" if unconfirmed else "ACTIVE"}
+        return one
+
     def truth(self, id_: str) -> dict[str, str]:
         """Return which hosts have a guest, and how."""
         return {name: host.guests[id_] for name, host in self.hosts.items() if id_ in host.guests}
@@ -130,8 +147,10 @@ class DrainCloud(FakeCloud):
                 "state": "up" if host.up else "down",
                 "zone": host.zone,
                 "disabled_reason": host.reason or None,
+                "forced_down": host.fenced,
             }
             for host in self.hosts.values()
+            if request.query.get("host", host.name) == host.name
         ]
         return web.json_response({"services": found})
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from skipstone.drain.judgement import Attempt
 from skipstone.drain.model import Kind
 from skipstone.drain.record import Event, open_record, read_only
+from skipstone.drain.testimony import Attempt
 from skipstone.errors import InputError, RunLocked, RunStopped
 
 ATTEMPT = Attempt("id", 1, Kind.LIVE, "cmp1", "cmp2", 7, 0.0)
