@@ -1,7 +1,7 @@
 """Who may set out now, and whereto: the limits on moves at the same time, and the room that they take."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
@@ -11,6 +11,9 @@ from skipstone.drain.targets import Books, Cargo, Need, Rules, choose
 
 AGAIN = 2.0
 """Seconds after which other processes' places are looked at again: nobody tells when one is given back."""
+
+_TOLD = 3
+"""Names of busy places that a person is told."""
 
 
 class NoTarget(Exception):  # noqa: N818 - reads as what happened
@@ -58,16 +61,18 @@ class Dock:
                 if not fit:
                     raise NoTarget(why)
                 asked = list[str]()
-                for target in self._in_turn(fit):
-                    asked.append(target.host)
-                    if places := self._places.take(self._limits(cargo.source.host, target.host)):
-                        return self._taken(cargo.instance, cargo.need, cargo.source.host, target.host, places)
+                taken = self._places.take_one(
+                    self._lanes(cargo.source.host), self._choices(fit, asked.append)
+                )
+                if taken:
+                    target, places = taken
+                    return self._taken(cargo.instance, cargo.need, cargo.source.host, target, places)
                 waits(self._busy(cargo.source.host, asked))
                 await self._news()
 
     def resume(self, instance: Instance, need: Need, source: str, target: str) -> Berth:
         """Take the place of a move that is under way already, whatever the limits say."""
-        places = self._places.take(self._limits(source, target)) or ExitStack()
+        places = self._places.take(self._lanes(source) | self._lane_to(target)) or ExitStack()
         return self._taken(instance, need, source, target, places)
 
     async def leave(self, berth: Berth, *, arrived: bool) -> None:
@@ -105,13 +110,25 @@ class Dock:
         """
         return host in self._rules.avoided or self._places.claimed(host)
 
-    def _limits(self, source: str, target: str) -> Mapping[str, int]:
-        rules = self._rules
-        return {"all": rules.at_once, f"from {source}": rules.per_source, f"to {target}": rules.per_target}
+    def _choices(
+        self, fit: tuple[Compute, ...], asked: Callable[[str], None]
+    ) -> Iterator[tuple[str, dict[str, int]]]:
+        for target in self._in_turn(fit):
+            lane = self._lane_to(target.host)
+            asked(*lane)
+            yield target.host, lane
 
-    def _busy(self, source: str, targets: list[str]) -> str:
-        taken = {name: limit for target in targets for name, limit in self._limits(source, target).items()}
-        return "as many migrations as may be are on their way: " + ", ".join(self._places.taken(taken))
+    def _lanes(self, source: str) -> dict[str, int]:
+        """Return what every move from a host takes, wherever it goes."""
+        return {"all": self._rules.at_once, f"from {source}": self._rules.per_source}
+
+    def _lane_to(self, target: str) -> dict[str, int]:
+        return {f"to {target}": self._rules.per_target}
+
+    def _busy(self, source: str, asked: list[str]) -> str:
+        names = [*self._places.taken(self._lanes(source))] or asked
+        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+        return f"as many migrations as may be are on their way: {', '.join(names[:_TOLD])}{more}"
 
     def _taken(self, instance: Instance, need: Need, source: str, target: str, places: ExitStack) -> Berth:
         self._books.take(instance, need, target)

@@ -7,13 +7,16 @@ whose record is another, would work against that of a run. The kernel gives a de
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from skipstone.errors import RunLocked
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,24 @@ class Places:
 
     def take(self, limits: Mapping[str, int]) -> ExitStack | None:
         """Take one place of each name, or none at all; closing what is returned gives them back."""
+        taken = self.take_one(limits, [(None, {})])
+        return taken[1] if taken else None
+
+    def take_one(
+        self, limits: Mapping[str, int], choices: Iterable[tuple[T, Mapping[str, int]]]
+    ) -> tuple[T, ExitStack] | None:
+        """Take one place of each name, and of each name of the first choice that has them, or none at all.
+
+        The choices are not looked at where the first names have no place: there may be hundreds.
+        """
         with ExitStack() as held:
-            if all(self._one(held, name, limit) for name, limit in limits.items()):
-                return self._all.enter_context(held.pop_all())
+            if not self._each(held, limits):
+                return None
+            for choice, more in choices:
+                with ExitStack() as its:
+                    if self._each(its, more):
+                        held.push(its.pop_all())
+                        return choice, self._all.enter_context(held.pop_all())
         return None
 
     def claim(self, host: str) -> None:
@@ -49,6 +67,9 @@ class Places:
     def _is_free(self, name: str, limit: int) -> bool:
         with ExitStack() as held:
             return self._one(held, name, limit)
+
+    def _each(self, held: ExitStack, limits: Mapping[str, int]) -> bool:
+        return all(self._one(held, name, limit) for name, limit in limits.items())
 
     def _one(self, held: ExitStack, name: str, limit: int) -> bool:
         files = (self.directory / f"{quote(name, safe='')}.{number}" for number in range(limit))
