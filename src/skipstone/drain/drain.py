@@ -13,7 +13,7 @@ from skipstone.drain.gear import DrainRefused, DrainStopped, Gear, News, Options
 from skipstone.drain.model import Compute
 from skipstone.drain.mover import Ending, Mover, Way
 from skipstone.drain.record import Event
-from skipstone.drain.survey import Plight, Survey, blocked, compute_of, survey
+from skipstone.drain.survey import Plight, Survey, blocked, compute_of, survey, with_targets
 from skipstone.drain.treatment import Treatment, treat
 from skipstone.drain.truth import guests_on
 
@@ -44,6 +44,7 @@ async def drain(gear: Gear, host: str, options: Options) -> Result:
     seen = await survey(gear, host, options, going)
     _expect_known(gear, seen.source.host)
     _expect_up(seen.source)
+    seen = await with_targets(gear, seen)
     _refuse_blocked(seen, options, going)
     if options.empty and not going:
         await _refuse_held(gear, seen)
@@ -56,6 +57,7 @@ async def drain(gear: Gear, host: str, options: Options) -> Result:
         seen = await survey(gear, host, options)
         if not [one for one in seen.plights if _to_do(one, endings)]:
             break
+        seen = await with_targets(gear, seen)
     await _expect_empty(gear, seen, endings, options)
     left = [ending.id for ending in endings.values() if ending.phase is Phase.LEFT]
     gear.record.append(Event.DRAINED, left=left)

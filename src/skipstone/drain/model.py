@@ -69,7 +69,8 @@ class Compute:
     """One compute host: nova's service, its hypervisor and its provider in placement.
 
     ``version`` is the hypervisor's as nova compares it (``7002011`` is QEMU 7.2.11); ``room`` is what is
-    free there by resource class, None where placement did not say; ``reason`` is why it is disabled.
+    free of its own provider by resource class, None where placement did not say; ``reason`` is why it is
+    disabled.
     """
 
     host: str

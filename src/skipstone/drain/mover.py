@@ -10,8 +10,7 @@ from skipstone.drain.dock import Berth, Dock, NoTarget
 from skipstone.drain.gear import Gear, News, Options, Phase, Stuck
 from skipstone.drain.judgement import Next, Verdict
 from skipstone.drain.model import Compute, Instance, Kind
-from skipstone.drain.paperwork import summed
-from skipstone.drain.targets import Cargo, Need, need_of
+from skipstone.drain.targets import Need, cargo_of
 from skipstone.drain.testimony import Attempt
 from skipstone.drain.treatment import WISH, Judged, Treatment, Wish, treat
 
@@ -165,8 +164,7 @@ class Mover:
         if self._gear.stopping.is_set():
             return self._ending(Phase.STUCK, "not begun: the drain was asked to stop")
         held = await self._gear.ask(self._gear.placement.allocations, self._instance.id)
-        need = need_of(self._instance, summed(held))
-        cargo = Cargo(self._instance, need, self._source, frozenset(self._tried))
+        cargo = cargo_of(self._instance, held, self._source, frozenset(self._tried))
         berth = await self._way.dock.take(cargo, self._waits)
         attempt = await self._begun(kind, berth)
         if attempt is None:

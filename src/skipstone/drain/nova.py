@@ -209,6 +209,7 @@ def _compute(service: Json, nodes: list[Json]) -> Compute:
         type=node.get("hypervisor_type", ""),
         version=int(node.get("hypervisor_version") or 0),
         arch=cpu.get("arch", "") if isinstance(cpu, dict) else "",
+        provider=node.get("id", ""),  # nova makes the provider with the node's UUID, and schedules by that
     )
 
 

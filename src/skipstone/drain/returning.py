@@ -10,7 +10,7 @@ from skipstone.drain.gear import DrainStopped, Gear, News, Options, Phase
 from skipstone.drain.model import Compute, Instance
 from skipstone.drain.mover import Ending, Mover, Way
 from skipstone.drain.record import Event, Trace
-from skipstone.drain.survey import all_computes, compute_of
+from skipstone.drain.survey import compute_of
 from skipstone.drain.targets import Books
 
 
@@ -70,14 +70,15 @@ async def _opened(gear: Gear, host: str) -> Compute:
 
 
 async def _move_back(gear: Gear, home: Compute, options: Options) -> dict[str, Ending]:
-    computes = await all_computes(gear)
+    computes = await gear.ask(gear.nova.computes)
     by_host = {compute.host: compute for compute in computes}
+    home = await gear.ask(gear.placement.with_room, compute_of(computes, home.host))
     going = [trace for trace in gear.record.chapter.traces.values() if trace.away or trace.open]
     found = {trace.id: await gear.ask(gear.nova.instance, trace.id) for trace in going}
     members = await gear.ask(gear.nova.instances, home.host)
     held = {one.id: home.host for one in members}
     rules = replace(options.rules, only=frozenset({home.host}), avoided=frozenset(), excluded=frozenset())
-    dock = Dock(computes, rules, gear.places, Books(held=held))
+    dock = Dock((home,), rules, gear.places, Books(held=held))
     way = Way(gear, dock, replace(options, cold=True), by_host, homeward=True)
     endings: dict[str, Ending] = {}
     movers = []

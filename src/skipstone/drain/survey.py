@@ -1,34 +1,42 @@
 """What is on a host before anything is moved: every instance's treatment, and where each could go."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from skipstone.drain.dock import NoTarget
 from skipstone.drain.gear import Gear, Options, by_short_name
 from skipstone.drain.model import Compute, Instance
-from skipstone.drain.paperwork import summed
-from skipstone.drain.targets import Books, Cargo, Need, Rules, choose, need_of
+from skipstone.drain.targets import Books, Cargo, Rules, cargo_of, choose, least
 from skipstone.drain.treatment import Judged, Treatment, treat
 from skipstone.errors import InputError
 
 
 @dataclass(frozen=True)
 class Plight:
-    """One instance, what becomes of it, and (where it is to be moved) what it needs at a target."""
+    """One instance, and what becomes of it."""
 
     instance: Instance
     judged: Judged
-    need: Need
+
+    @property
+    def to_move(self) -> bool:
+        """Whether it is to be moved, now or once nobody is at work on it."""
+        return self.judged.treatment not in {Treatment.STAYS, Treatment.BLOCKS}
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A host with its instances, the largest first, and every compute host with its room."""
+    """A host with its instances, the largest first, and every compute host.
+
+    What a choice of targets needs is there where it was asked for: the hosts' room, what is moved
+    (``cargoes``) and where the members of its groups are (``held``).
+    """
 
     source: Compute
     computes: tuple[Compute, ...]
     plights: tuple[Plight, ...]
-    held: dict[str, str]
+    cargoes: Mapping[str, Cargo] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_host(self) -> dict[str, Compute]:
@@ -53,37 +61,39 @@ def compute_of(computes: Iterable[Compute], name: str) -> Compute:
     return by_name[found]
 
 
-async def all_computes(gear: Gear) -> tuple[Compute, ...]:
-    """Return every compute host, with its room in placement."""
-    computes = await gear.ask(gear.nova.computes)
-    return tuple([await gear.ask(gear.placement.with_room, compute) for compute in computes])
-
-
 async def survey(gear: Gear, host: str, options: Options, extra: frozenset[str] = frozenset()) -> Survey:
-    """Look at a host: its instances and their treatment, and every host that could take them.
+    """Look at a host: its instances and their treatment, and every host; what room these have is not asked.
 
     ``extra`` are instances to be looked at wherever they are: they were on their way when somebody stopped.
     """
-    computes = await all_computes(gear)
+    computes = await gear.ask(gear.nova.computes)
     source = compute_of(computes, host)
     found = await gear.ask(gear.nova.instances, source.host)
     nics = await gear.ask(gear.neutron.nics, source.host)
     instances = [replace(one, nics=nics.get(one.id, ())) for one in found]
     elsewhere = sorted(extra - {one.id for one in instances})
     instances += [one for uuid in elsewhere if (one := await gear.ask(gear.nova.instance, uuid))]
-    plights = [await _plight(gear, one, options) for one in instances]
+    plights = [Plight(one, treat(one, cold=options.cold, empty=options.empty)) for one in instances]
     plights.sort(key=lambda one: (-one.instance.flavor.ram, one.instance.name, one.instance.id))
-    members = [one.group.members for one in instances if one.group and one.group.policy == "anti-affinity"]
+    return Survey(source, computes, tuple(plights))
+
+
+async def with_targets(gear: Gear, seen: Survey) -> Survey:
+    """Return a survey that can choose targets; nothing is asked where nothing is to be moved.
+
+    However many hosts there are, their room is one request (a second where some instances need other
+    resources than the rest).
+    """
+    cargoes = {}
+    for instance in [plight.instance for plight in seen.plights if plight.to_move]:
+        allocated = await gear.ask(gear.placement.allocations, instance.id)
+        cargoes[instance.id] = cargo_of(instance, allocated, seen.source)
+    groups = [cargo.instance.group for cargo in cargoes.values()]
+    members = [group.members for group in groups if group and group.policy == "anti-affinity"]
     held = await gear.ask(gear.nova.hosts_of, frozenset().union(*members))
-    return Survey(source, computes, tuple(plights), held)
-
-
-async def _plight(gear: Gear, instance: Instance, options: Options) -> Plight:
-    judged = treat(instance, cold=options.cold, empty=options.empty)
-    if judged.treatment in {Treatment.STAYS, Treatment.BLOCKS}:
-        return Plight(instance, judged, {})
-    held = await gear.ask(gear.placement.allocations, instance.id)
-    return Plight(instance, judged, need_of(instance, summed(held)))
+    rooms = await gear.ask(gear.placement.rooms, least(cargo.own for cargo in cargoes.values()))
+    computes = tuple(replace(one, room=rooms.get(one.provider)) for one in seen.computes)
+    return replace(seen, computes=computes, cargoes=cargoes, held=held)
 
 
 def blocked(survey: Survey, rules: Rules, *, open_ones: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -98,17 +108,16 @@ def blocked(survey: Survey, rules: Rules, *, open_ones: frozenset[str] = frozens
             continue
         if plight.judged.treatment is Treatment.BLOCKS:
             found.append(f"{plight.instance.label}: {plight.judged.reason}")
-        elif plight.judged.treatment is not Treatment.STAYS:
+        elif plight.to_move:
             try:
-                _place(plight, survey, books, rules)
+                _place(survey.cargoes[plight.instance.id], survey, books, rules)
             except NoTarget as none:
                 found.append(f"{plight.instance.label}: no host can take it: {none}")
     return tuple(found)
 
 
-def _place(plight: Plight, survey: Survey, books: Books, rules: Rules) -> None:
-    cargo = Cargo(plight.instance, plight.need, survey.source)
+def _place(cargo: Cargo, survey: Survey, books: Books, rules: Rules) -> None:
     fit, why = choose(cargo, survey.computes, books, rules)
     if not fit:
         raise NoTarget(why)
-    books.take(plight.instance, plight.need, fit[0].host)
+    books.take(cargo.instance, cargo.need, fit[0].host)

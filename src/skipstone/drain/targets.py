@@ -1,6 +1,7 @@
 """Where an instance may go, and which of these hosts it goes to; pure."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from skipstone.drain.model import Compute, Instance
@@ -82,14 +83,44 @@ def flavor_need(instance: Instance) -> Need:
     return {name: amount for name, amount in need.items() if amount}
 
 
+def summed(held: Mapping[str, Need]) -> Counter[str]:
+    """Return what a consumer holds by resource class, whoever provides it."""
+    total: Counter[str] = Counter()
+    for resources in held.values():
+        total.update(resources)
+    return total
+
+
+def least(needs: Iterable[Need]) -> list[Need]:
+    """Return the least of every resource among the needs of the same resources, for each kind of these."""
+    found: dict[frozenset[str], dict[str, int]] = {}
+    for need in needs:
+        known = found.setdefault(frozenset(need), dict(need))
+        known.update({name: min(amount, known[name]) for name, amount in need.items()})
+    return list(found.values())
+
+
 @dataclass(frozen=True)
 class Cargo:
-    """An instance that is to be moved, what it needs, where it is, and which targets were tried."""
+    """An instance that is to be moved, what it needs, where it is, and which targets were tried.
+
+    ``own`` is what it needs of a compute's own provider. The rest (a port's bandwidth) is of others,
+    which nova finds.
+    """
 
     instance: Instance
     need: Need
+    own: Need
     source: Compute
     tried: frozenset[str] = frozenset()
+
+
+def cargo_of(
+    instance: Instance, held: Mapping[str, Need], source: Compute, tried: frozenset[str] = frozenset()
+) -> Cargo:
+    """Return an instance that is to be moved, by what it holds of each provider."""
+    need = need_of(instance, summed(held))
+    return Cargo(instance, need, held.get(source.provider) or need, source, tried)
 
 
 def unfit(cargo: Cargo, target: Compute, books: Books, rules: Rules) -> str:
@@ -107,7 +138,7 @@ def unfit(cargo: Cargo, target: Compute, books: Books, rules: Rules) -> str:
         others = [m for m in instance.group.members - {instance.id} if books.held.get(m) == target.host]
         if others:
             return f"its server group (anti-affinity) has {others[0]} there"
-    return _short(cargo.need, target, books)
+    return _short(cargo.own, target, books)
 
 
 def _ineligible(instance: Instance, source: Compute, target: Compute, rules: Rules) -> str:
@@ -133,7 +164,7 @@ def _ineligible(instance: Instance, source: Compute, target: Compute, rules: Rul
 def _short(need: Need, target: Compute, books: Books) -> str:
     """Return which resource a host has too little of, or nothing."""
     if target.room is None:
-        return "placement does not say what is free there"
+        return "no room, as placement counts it"
     taken = books.taken.get(target.host, {})
     for name, amount in need.items():
         free = target.room.get(name, 0) - taken.get(name, 0)

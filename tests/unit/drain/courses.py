@@ -60,5 +60,6 @@ class Host:
     fenced: bool = False
     """Forced down in nova, by its operator."""
     guests: dict[str, str] = field(default_factory=dict)
+    traits: set[str] = field(default_factory=set)
     directories: set[str] = field(default_factory=set)
     """Of instances that are elsewhere."""

@@ -105,6 +105,7 @@ class DrainCloud(FakeCloud):
             ("GET", f"{nova}/servers/{{id}}/os-instance-actions/{{rid}}", self._action_of),
             ("POST", f"{nova}/servers/{{id}}/action", self._act),
             ("GET", f"{place}/resource_providers", self._providers),
+            ("GET", f"{place}/allocation_candidates", self._candidates),
             ("GET", f"{place}/resource_providers/{{rp}}/inventories", self._inventories),
             ("GET", f"{place}/resource_providers/{{rp}}/usages", self._usages),
             ("GET", f"{place}/resource_providers/{{rp}}/allocations", self._consumers),
@@ -164,6 +165,7 @@ class DrainCloud(FakeCloud):
         self._expect_microversion(request)
         found = [
             {
+                "id": host.provider,
                 "hypervisor_hostname": f"{host.name}.example.org",
                 "hypervisor_type": "QEMU",
                 "hypervisor_version": host.version,
@@ -284,7 +286,7 @@ class DrainCloud(FakeCloud):
         self.moves.append(one)
         server["OS-EXT-STS:task_state"] = "migrating" if kind == "live-migration" else "resize_prep"
         self.allocated[one.uuid] = self.allocated[id_]
-        self.allocated[id_] = {self.hosts[target].provider: dict(next(iter(self.allocated[id_].values())))}
+        self.allocated[id_] = self._held_at(target, self.allocated[id_])
         return (
             self._no(504, "no answer in time") if course is Course.LOST_ANSWER else web.Response(status=202)
         )
@@ -366,11 +368,16 @@ class DrainCloud(FakeCloud):
         one.status = status
         server = self.servers[one.server]
         server["OS-EXT-STS:task_state"], server["OS-EXT-SRV-ATTR:host"] = None, place
-        resources = next(iter(self.allocated.pop(one.uuid).values()))
-        self.allocated[one.server] = {self.hosts[place].provider: resources}
+        self.allocated[one.server] = self._held_at(place, self.allocated.pop(one.uuid))
         port = self.ports[one.server]
         port["binding:host_id"] = place
         self.bindings[port["id"]] = {place}
+
+    def _held_at(self, host: str, held: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        """Return the same of another host's providers."""
+        parts = {f"{self.hosts[host].provider}{part}": part for part in ("", "-nic")}
+        found = {"-nic" if one.endswith("-nic") else "": resources for one, resources in held.items()}
+        return {one: dict(found[part]) for one, part in parts.items() if part in found}
 
     def _step_cold(self, one: Moving) -> None:
         server = self.servers[one.server]
@@ -404,20 +411,44 @@ class DrainCloud(FakeCloud):
         wanted = request.query.get("name", "").partition(".")[0]
         tree = request.query.get("in_tree")
         found = [host for host in self.hosts.values() if host.name == wanted or host.provider == tree]
-        return web.json_response({"resource_providers": [{"uuid": host.provider} for host in found]})
+        tree_of = ("", "-nic") if tree else ("",)
+        uuids = [f"{host.provider}{part}" for host in found for part in tree_of]
+        return web.json_response({"resource_providers": [{"uuid": one} for one in uuids]})
+
+    async def _candidates(self, request: web.Request) -> web.Response:
+        """Only hosts whose own provider has room for what is asked, with all of its resources and traits."""
+        assert request.headers["OpenStack-API-Version"] == "placement 1.36"
+        asked = dict(pair.split(":") for pair in request.query["resources"].split(","))
+        summaries = {}
+        for host in self.hosts.values():
+            used = self._used(host.provider)
+            own = {
+                name: {"capacity": total, "used": used.get(name, 0)} for name, total in _totals(host).items()
+            }
+            room = {name: one["capacity"] - one["used"] for name, one in own.items()}
+            if all(room.get(name, 0) >= int(amount) for name, amount in asked.items()):
+                root = {"root_provider_uuid": host.provider, "traits": sorted(host.traits)}
+                nic = {"resources": {"NET_BW_EGR_KILOBIT_PER_SEC": {"capacity": 9000, "used": 0}}}
+                summaries[host.provider] = {"resources": own, "parent_provider_uuid": None, **root}
+                summaries[f"{host.provider}-nic"] = {**nic, "parent_provider_uuid": host.provider, **root}
+        return web.json_response({"allocation_requests": [], "provider_summaries": summaries})
 
     async def _inventories(self, request: web.Request) -> web.Response:
         host = self._host_of(request.match_info["rp"])
-        totals = {"VCPU": 16, "MEMORY_MB": host.memory, "DISK_GB": 100}
-        found = {name: {"total": n, "reserved": 0, "allocation_ratio": 1.0} for name, n in totals.items()}
+        found = {
+            name: {"total": n, "reserved": 0, "allocation_ratio": 1.0} for name, n in _totals(host).items()
+        }
         return web.json_response({"inventories": found})
 
     async def _usages(self, request: web.Request) -> web.Response:
+        return web.json_response({"usages": self._used(request.match_info["rp"])})
+
+    def _used(self, provider: str) -> dict[str, int]:
         used: dict[str, int] = {}
         for held in self.allocated.values():
-            for name, amount in held.get(request.match_info["rp"], {}).items():
+            for name, amount in held.get(provider, {}).items():
                 used[name] = used.get(name, 0) + amount
-        return web.json_response({"usages": used})
+        return used
 
     async def _consumers(self, request: web.Request) -> web.Response:
         provider = request.match_info["rp"]
@@ -484,6 +515,10 @@ class DrainCloud(FakeCloud):
     @staticmethod
     def _no(status: int, message: str) -> web.Response:
         return web.json_response({"refusal": {"code": status, "message": message}}, status=status)
+
+
+def _totals(host: Host) -> dict[str, int]:
+    return {"VCPU": 16, "MEMORY_MB": host.memory, "DISK_GB": 100}
 
 
 _RUNNING = {"accepted", "queued", "preparing", "running", "migrating", "post-migrating"}

@@ -11,10 +11,43 @@ from unittest.mock import patch
 import pytest
 
 from skipstone.drain.dock import Dock
+from skipstone.drain.drain import check_drained
 from skipstone.drain.model import Compute
 from skipstone.drain.places import open_places
-from skipstone.drain.targets import Rules
+from skipstone.drain.targets import Rules, least
+from tests.unit.drain.conftest import make_bench
+from tests.unit.drain.fake_cloud import DrainCloud
 from tests.unit.drain.test_dock import cargo
+from tests.unit.impact.fake_cloud import served
+
+
+def asked(directory: Path, count: int) -> tuple[Counter[str], Counter[str]]:
+    """Return how much of each service a drain, and a look at it, asks in a cloud of so many hosts."""
+    directory.mkdir()
+    with served(DrainCloud(f"cmp{number}" for number in range(1, count + 1))) as cloud:
+        assert isinstance(cloud, DrainCloud)
+        bench = make_bench(cloud, directory)
+        for number in range(3):
+            cloud.add(f"vm{number}", ram=512 * (number + 1))
+        bench.drain()
+        drained = Counter(service for service, _, path in cloud.seen if "servers/" not in path)
+        cloud.seen.clear()
+        bench.run(lambda gear: check_drained(gear, "cmp1", bench.options()))
+        return drained, Counter(service for service, *_ in cloud.seen)
+
+
+def test_a_large_cloud_is_asked_no_more_than_a_small_one(tmp_path: Path) -> None:
+    few, few_of_check = asked(tmp_path / "few", 4)
+    many, many_of_check = asked(tmp_path / "many", 60)
+    assert many["placement"] == few["placement"]
+    assert many_of_check == few_of_check
+    assert many_of_check["placement"] == 0, "a look needs no room"
+
+
+def test_the_room_for_all_is_asked_with_what_the_least_of_them_needs() -> None:
+    one, two, three = {"VCPU": 4, "MEMORY_MB": 512}, {"VCPU": 1, "MEMORY_MB": 1024}, {"PCPU": 2}
+    assert least([one, two, three]) == [{"VCPU": 1, "MEMORY_MB": 512}, {"PCPU": 2}]
+    assert least([]) == []
 
 
 @contextmanager

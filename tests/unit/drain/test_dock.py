@@ -37,7 +37,7 @@ def cargo(number: int, source: str) -> Cargo:
     (here,) = (one for one in computes() if one.host == source)
     flavor = Flavor(vcpus=1, ram=64, disk=1)
     instance = Instance(id=f"{source}-{number}", name="vm", status="ACTIVE", host=source, flavor=flavor)
-    return Cargo(instance, {"VCPU": 1}, here)
+    return Cargo(instance, {"VCPU": 1}, {"VCPU": 1}, here)
 
 
 class Counted:

@@ -503,5 +503,15 @@ def test_the_next_drain_of_a_host_is_a_new_chapter(bench: Bench) -> None:
         assert [trace.name for trace in record.chapter.away] == ["vm"]
 
 
+def test_what_another_provider_of_the_host_has_is_nova_s_to_find(bench: Bench) -> None:
+    """The bandwidth of a port is of a network card's provider, not of the host's own."""
+    id_ = bench.cloud.add("vm")
+    bench.cloud.allocated[id_]["rp-cmp1-nic"] = {"NET_BW_EGR_KILOBIT_PER_SEC": 1000}
+    (ending,) = bench.drain().endings
+    assert ending.phase is Phase.MOVED
+    assert set(bench.cloud.allocated[id_]) == {f"rp-{ending.target}", f"rp-{ending.target}-nic"}
+    assert phases(bench.bring_back()) == {"vm": "moved"}
+
+
 def events(bench: Bench) -> list[str]:
     return [json.loads(line)["event"] for line in bench.record.read_text().splitlines()]
