@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from skipstone.drain.model import Compute, Instance
 from skipstone.drain.places import Places
-from skipstone.drain.targets import Books, Cargo, Need, Rules, choose
+from skipstone.drain.targets import Books, Cargo, Need, Rules, choose, like_its_own
 
 AGAIN = 2.0
 """Seconds after which other processes' places are looked at again: nobody tells when one is given back."""
@@ -53,7 +53,8 @@ class Dock:
         """Wait for a free place, and take it; raise NoTarget where no host could ever give one.
 
         A host that is avoided, or that another process empties or fills now, is taken only where no other
-        could, not where the others are busy. ``waits`` is told for what.
+        could, not where the others are busy. Once nova's scheduler has refused a host, those that are like
+        the instance's own come before all others. ``waits`` is told for what.
         """
         async with self._changed:
             while True:
@@ -61,14 +62,20 @@ class Dock:
                 if not fit:
                     raise NoTarget(why)
                 asked = list[str]()
+                likely = (like_its_own(cargo, fit) if cargo.refused else ()) or fit
                 taken = self._places.take_one(
-                    self._lanes(cargo.source.host), self._choices(fit, asked.append)
+                    self._lanes(cargo.source.host), self._choices(likely, asked.append)
                 )
                 if taken:
                     target, places = taken
                     return self._taken(cargo.instance, cargo.need, cargo.source.host, target, places)
                 waits(self._busy(cargo.source.host, asked))
                 await self._news()
+
+    def has_likely(self, cargo: Cargo) -> bool:
+        """Say whether there is a host left that nova's scheduler should take as the instance's own."""
+        fit, _ = choose(cargo, self._computes, self._books, self._rules)
+        return bool(like_its_own(cargo, fit))
 
     def resume(self, instance: Instance, need: Need, source: str, target: str) -> Berth:
         """Take the place of a move that is under way already, whatever the limits say."""

@@ -70,7 +70,7 @@ class Compute:
 
     ``version`` is the hypervisor's as nova compares it (``7002011`` is QEMU 7.2.11); ``room`` is what is
     free of its own provider by resource class, None where placement did not say; ``reason`` is why it is
-    disabled.
+    disabled. ``traits`` are placement's, ``aggregates`` nova's, of those that its scheduler may judge by.
     """
 
     host: str
@@ -85,6 +85,8 @@ class Compute:
     arch: str = ""
     provider: str = ""
     room: Mapping[str, int] | None = None
+    traits: frozenset[str] = frozenset()
+    aggregates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

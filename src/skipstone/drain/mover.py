@@ -10,15 +10,10 @@ from skipstone.drain.dock import Berth, Dock, NoTarget
 from skipstone.drain.gear import Gear, News, Options, Phase, Stuck
 from skipstone.drain.judgement import Next, Verdict
 from skipstone.drain.model import Compute, Instance, Kind
-from skipstone.drain.targets import Need, cargo_of
+from skipstone.drain.targets import Cargo, Need, cargo_of
 from skipstone.drain.testimony import Attempt
 from skipstone.drain.treatment import WISH, Judged, Treatment, Wish, treat
-
-TRIES = 2
-"""How often a migration that got stuck is tried, each time on another host."""
-
-REFUSALS = 5
-"""How many hosts are tried on which nova itself finds something that its scheduler alone knows."""
+from skipstone.drain.tries import Tries
 
 
 @dataclass(frozen=True)
@@ -67,9 +62,8 @@ class Mover:
         self._options = way.options
         self._instance = instance
         self._source = source
-        self._tried: set[str] = set()
-        self._stuck = 0
-        self._failures: list[str] = []
+        self._tries = Tries()
+        self._cargo: Cargo | None = None
         self._kind: Kind | None = None
         self._last_migration = 0
 
@@ -109,8 +103,7 @@ class Mover:
         ending = await self._pursue(attempt, berth)
         if attempt.homeward == self._way.homeward or (ending and ending.phase is not Phase.MOVED):
             return ending
-        self._tried.clear()
-        self._failures.clear()
+        self._tries = Tries()
         if self._way.homeward:
             if ending is None:
                 return self._ending(Phase.GONE, "it has not left")
@@ -164,8 +157,9 @@ class Mover:
         if self._gear.stopping.is_set():
             return self._ending(Phase.STUCK, "not begun: the drain was asked to stop")
         held = await self._gear.ask(self._gear.placement.allocations, self._instance.id)
-        cargo = cargo_of(self._instance, held, self._source, frozenset(self._tried))
-        berth = await self._way.dock.take(cargo, self._waits)
+        tried = frozenset(self._tries.hosts)
+        self._cargo = cargo_of(self._instance, held, self._source, tried, refused=self._tries.unfit)
+        berth = await self._way.dock.take(self._cargo, self._waits)
         attempt = await self._begun(kind, berth)
         if attempt is None:
             await self._way.dock.leave(berth, arrived=False)
@@ -184,7 +178,7 @@ class Mover:
             return None
         attempt = Attempt(
             instance=self._instance.id,
-            number=len(self._tried) + 1,
+            number=len(self._tries.hosts) + 1,
             kind=kind,
             source=self._source.host,
             target=berth.target,
@@ -214,22 +208,22 @@ class Mover:
             return self._ending(Phase.LEFT if self._way.homeward else Phase.GONE, verdict.reason)
         if verdict.next is Next.STOP:
             return self._ending(Phase.STUCK, verdict.reason, attempt.target, attempt.kind)
-        self._tried.add(attempt.target)
-        self._stuck += stuck
-        self._failures.append(f"to {attempt.target}: {verdict.reason}")
-        if self._stuck >= TRIES or len(self._failures) >= REFUSALS:
-            return self._give_up("")
-        return None
+        self._tries.add(attempt.target, verdict.reason, stuck=stuck, likely=self._has_likely)
+        return self._give_up("") if self._tries.enough else None
+
+    def _has_likely(self) -> bool:
+        left = self._cargo and replace(self._cargo, tried=frozenset(self._tries.hosts))
+        return left is not None and self._way.dock.has_likely(left)
 
     def _give_up(self, reason: str) -> Ending | None:
         """Do what the operator wants done with what cannot be moved; None: it is stopped and moved now."""
-        text = "; ".join([*self._failures, *([reason] if reason else [])])
+        failures = self._tries.failures
+        text = "; ".join([*failures, *([reason] if reason else [])])
         if self._options.stuck is Stuck.LEAVE:
             return self._ending(Phase.LEFT, text)
         wish = self._instance.metadata.get(WISH, "")
-        if self._options.stuck is Stuck.COLD and self._kind is None and wish != Wish.LIVE and self._failures:
-            self._kind, self._tried, self._stuck = Kind.COLD, set(), 0
-            self._failures = [text]
+        if self._options.stuck is Stuck.COLD and self._kind is None and wish != Wish.LIVE and failures:
+            self._kind, self._tries = Kind.COLD, Tries(failures=[text])
             return None
         return self._ending(Phase.STUCK, text)
 

@@ -85,6 +85,16 @@ class Nova:
             _compute(service, by_host.get(service["host"], [])) for service in body.get("services", [])
         )
 
+    def aggregates(self) -> dict[str, frozenset[str]]:
+        """Return the aggregates of each host that say more than its zone: only these can be a reason."""
+        body = self._wire.ask(TYPES, "/os-aggregates", self._headers) or {}
+        found: dict[str, frozenset[str]] = {}
+        for item in body.get("aggregates", []):
+            if set(item.get("metadata") or {}) - {"availability_zone"}:
+                for host in item["hosts"]:
+                    found[host] = found.get(host, frozenset()) | {item["name"]}
+        return found
+
     def fenced(self, host: str) -> str:
         """Return on which word of its operator a host runs nothing any more, or nothing.
 

@@ -34,22 +34,27 @@ class Placement:
         room = {name: _capacity(one) - int(usages.get(name, 0)) for name, one in inventories.items()}
         return replace(compute, room=room)
 
-    def rooms(self, needs: Iterable[Need]) -> dict[str, dict[str, int]]:
-        """Return what is free of each provider that has room for one of some needs, in a request for each.
+    def with_rooms(self, computes: Iterable[Compute], needs: Iterable[Need]) -> tuple[Compute, ...]:
+        """Return hosts with the room and the traits of those that have room for one of some needs.
+
+        That is a request for each need, however many hosts there are.
 
         All that it provides is told, not only what is needed (since 1.27). Asked host by host, it would be
         two requests for each of thousands.
         """
-        found: dict[str, dict[str, int]] = {}
+        found: dict[str, Json] = {}
         for need in needs:
             asked = ",".join(f"{name}:{amount}" for name, amount in sorted(need.items()))
-            body = self._ask(f"/allocation_candidates?resources={asked}")
-            for provider, one in body.get("provider_summaries", {}).items():
-                found[provider] = {
-                    name: int(amounts["capacity"]) - int(amounts["used"])
-                    for name, amounts in one["resources"].items()
-                }
-        return found
+            found |= self._ask(f"/allocation_candidates?resources={asked}").get("provider_summaries", {})
+        traits: dict[str, set[str]] = {}
+        for one in found.values():
+            traits.setdefault(one["root_provider_uuid"], set()).update(one["traits"])
+        return tuple(
+            replace(one, room=_free(found[one.provider]), traits=frozenset(traits[one.provider]))
+            if one.provider in found
+            else one
+            for one in computes
+        )
 
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
         """Return what a consumer (an instance, a migration) holds: provider -> resource class -> amount."""
@@ -118,6 +123,11 @@ def _claim(consumer: Json, allocations: Mapping[str, Json]) -> Json:
     """Return what a consumer shall hold; placement refuses it where that has changed meanwhile."""
     same = ("project_id", "user_id", "consumer_generation")
     return {"allocations": allocations, **{name: consumer[name] for name in same}}
+
+
+def _free(summary: Json) -> dict[str, int]:
+    amounts = summary["resources"].items()
+    return {name: int(amount["capacity"]) - int(amount["used"]) for name, amount in amounts}
 
 
 def _capacity(inventory: Json) -> int:

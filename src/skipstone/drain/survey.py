@@ -82,18 +82,28 @@ async def with_targets(gear: Gear, seen: Survey) -> Survey:
     """Return a survey that can choose targets; nothing is asked where nothing is to be moved.
 
     However many hosts there are, their room is one request (a second where some instances need other
-    resources than the rest).
+    resources than the rest), and their aggregates are one.
     """
+    moved = [plight.instance for plight in seen.plights if plight.to_move]
+    if not moved:
+        return seen
+    aggregates = await gear.ask(gear.nova.aggregates)
+    computes = [replace(one, aggregates=aggregates.get(one.host, frozenset())) for one in seen.computes]
+    source = compute_of(computes, seen.source.host)
     cargoes = {}
-    for instance in [plight.instance for plight in seen.plights if plight.to_move]:
+    for instance in moved:
         allocated = await gear.ask(gear.placement.allocations, instance.id)
-        cargoes[instance.id] = cargo_of(instance, allocated, seen.source)
-    groups = [cargo.instance.group for cargo in cargoes.values()]
-    members = [group.members for group in groups if group and group.policy == "anti-affinity"]
-    held = await gear.ask(gear.nova.hosts_of, frozenset().union(*members))
-    rooms = await gear.ask(gear.placement.rooms, least(cargo.own for cargo in cargoes.values()))
-    computes = tuple(replace(one, room=rooms.get(one.provider)) for one in seen.computes)
-    return replace(seen, computes=computes, cargoes=cargoes, held=held)
+        cargoes[instance.id] = cargo_of(instance, allocated, source)
+    needs = least(cargo.own for cargo in cargoes.values())
+    roomy = await gear.ask(gear.placement.with_rooms, computes, needs)
+    return Survey(source, roomy, seen.plights, cargoes, await _held(gear, moved))
+
+
+async def _held(gear: Gear, instances: Iterable[Instance]) -> Mapping[str, str]:
+    """Return where the members of groups are that must be apart."""
+    groups = [one.group for one in instances if one.group]
+    members = [group.members for group in groups if group.policy == "anti-affinity"]
+    return await gear.ask(gear.nova.hosts_of, frozenset().union(*members))
 
 
 def blocked(survey: Survey, rules: Rules, *, open_ones: frozenset[str] = frozenset()) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def least(needs: Iterable[Need]) -> list[Need]:
 class Cargo:
     """An instance that is to be moved, what it needs, where it is, and which targets were tried.
 
+    ``refused`` says that nova's scheduler found one of these unfit.
     ``own`` is what it needs of a compute's own provider. The rest (a port's bandwidth) is of others,
     which nova finds.
     """
@@ -113,21 +114,27 @@ class Cargo:
     own: Need
     source: Compute
     tried: frozenset[str] = frozenset()
+    refused: bool = False
 
 
 def cargo_of(
-    instance: Instance, held: Mapping[str, Need], source: Compute, tried: frozenset[str] = frozenset()
+    instance: Instance,
+    held: Mapping[str, Need],
+    source: Compute,
+    tried: frozenset[str] = frozenset(),
+    *,
+    refused: bool = False,
 ) -> Cargo:
     """Return an instance that is to be moved, by what it holds of each provider."""
     need = need_of(instance, summed(held))
-    return Cargo(instance, need, held.get(source.provider) or need, source, tried)
+    return Cargo(instance, need, held.get(source.provider) or need, source, tried, refused)
 
 
 def unfit(cargo: Cargo, target: Compute, books: Books, rules: Rules) -> str:
     """Return why a host cannot take an instance, or nothing.
 
     What nova decides itself (processor, NUMA, aggregates, its own filters) is left to it: it checks a host
-    that is named before anything is moved.
+    that is named before anything is moved. Hosts that it will hardly take come last.
     """
     instance = cargo.instance
     if target.host in cargo.tried:
@@ -178,9 +185,10 @@ def choose(
 ) -> tuple[tuple[Compute, ...], dict[str, str]]:
     """Return the hosts that can take an instance, the best first, and why each other one cannot.
 
-    The best is one that is not avoided, that has the newest hypervisor (it was upgraded before: from there an
-    instance need not move again), then the fewest moves of this drain on their way to it, then the most
-    memory left. Whether it has a place for one more move now is the caller's question.
+    The best is one that is not avoided, that is most like the instance's own (nova's scheduler is likely to
+    take that), that has the newest hypervisor (it was upgraded before: from there an instance need not move
+    again), then the fewest moves of this drain on their way to it, then the most memory left. Whether it has
+    a place for one more move now is the caller's question.
     """
     why: dict[str, str] = {}
     fit: list[Compute] = []
@@ -189,11 +197,32 @@ def choose(
             why[target.host] = said
         else:
             fit.append(target)
-    fit.sort(key=lambda target: _rank(target, books, rules))
+    fit.sort(key=lambda target: _rank(cargo, target, books, rules))
     return tuple(fit), why
 
 
-def _rank(target: Compute, books: Books, rules: Rules) -> tuple[bool, int, int, int, str]:
+def like_its_own(cargo: Cargo, fit: Iterable[Compute]) -> tuple[Compute, ...]:
+    """Return which hosts differ in nothing known here that nova's scheduler may judge an instance by."""
+    return tuple(target for target in fit if not any(_unlike(cargo, target)))
+
+
+def _unlike(cargo: Cargo, target: Compute) -> tuple[int, int, int]:
+    """Return in how much a host differs from the one that an instance is on, what counts most first.
+
+    That is the traits that its flavor wants (or wants not), and the aggregates: nova's filters compare their
+    metadata with flavors, images and projects, so one that is missing there, or more, may be a reason.
+    """
+    wishes = cargo.instance.flavor.extra.items()
+    wanted = {key.removeprefix("trait:"): wish for key, wish in wishes if key.startswith("trait:")}
+    amiss = sum((name in target.traits) != (wish == "required") for name, wish in wanted.items())
+    here, there = cargo.source.aggregates, target.aggregates
+    return amiss, len(here - there), len(there - here)
+
+
+def _rank(
+    cargo: Cargo, target: Compute, books: Books, rules: Rules
+) -> tuple[bool, tuple[int, int, int], int, int, int, str]:
     room = (target.room or {}).get("MEMORY_MB", 0) - books.taken.get(target.host, {}).get("MEMORY_MB", 0)
     moving = books.moving.get(target.host, 0)
-    return (target.host in rules.avoided, -target.version, moving, -room, target.host)
+    unlike = _unlike(cargo, target)
+    return (target.host in rules.avoided, unlike, -target.version, moving, -room, target.host)

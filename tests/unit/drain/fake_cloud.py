@@ -27,6 +27,7 @@ class DrainCloud(FakeCloud):
         self.ports: dict[str, dict[str, Any]] = {}
         self.bindings: dict[str, set[str]] = {}
         self.groups: list[dict[str, Any]] = []
+        self.aggregates: list[dict[str, Any]] = []
         self.courses: dict[str, list[Course]] = {}
         self.requests: list[tuple[str, str]] = []
         self.most_at_once = 0
@@ -96,6 +97,7 @@ class DrainCloud(FakeCloud):
             ("GET", f"{nova}/os-services", self._services),
             ("PUT", f"{nova}/os-services/{{id}}", self._put_service),
             ("GET", f"{nova}/os-hypervisors/detail", self._hypervisors),
+            ("GET", f"{nova}/os-aggregates", self._aggregates),
             ("GET", f"{nova}/os-migrations", self._migrations),
             ("GET", f"{nova}/servers/{{id}}", self._server),
             ("GET", f"{nova}/servers/{{id}}/migrations/{{mid}}", self._progress),
@@ -175,6 +177,21 @@ class DrainCloud(FakeCloud):
             for host in self.hosts.values()
         ]
         return web.json_response({"hypervisors": found})
+
+    async def _aggregates(self, request: web.Request) -> web.Response:
+        self._expect_microversion(request)
+        return web.json_response({"aggregates": self.aggregates})
+
+    def _schedulable(self, id_: str, target: str) -> bool:
+        """Say whether nova's scheduler lets an instance go to a host, by its aggregates and traits."""
+        extra = self.servers[id_]["flavor"]["extra_specs"]
+        told: dict[str, str] = {}
+        for one in self.aggregates:
+            told |= one["metadata"] if target in one["hosts"] else {}
+        scope = "aggregate_instance_extra_specs:"
+        wanted = {key.removeprefix(scope): value for key, value in extra.items() if key.startswith(scope)}
+        traits = {key.removeprefix("trait:") for key in extra if key.startswith("trait:")}
+        return wanted.items() <= told.items() and traits <= self.hosts[target].traits
 
     async def _server(self, request: web.Request) -> web.Response:
         found = self.servers.get(request.match_info["id"])
@@ -268,6 +285,8 @@ class DrainCloud(FakeCloud):
         server = self.servers[id_]
         self.requests.append((id_, target))
         course = self.courses[id_].pop(0) if self.courses.get(id_) else Course.WELL
+        if not self._schedulable(id_, target):
+            course = Course.NO_VALID_HOST
         if course is Course.LOST_REQUEST:
             return self._no(503, "nobody is there")
         if course is Course.REFUSED:
