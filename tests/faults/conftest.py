@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.postgresql import PostgreSQL, running_postgresql
 from tests.unit.cloud.sshd import PROGRAM, Sshd, running_sshd
 
 
@@ -15,4 +16,11 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     if os.getuid() != 0 or not Path(PROGRAM).exists():
         pytest.skip("needs root and sshd (tools/prepare-machine tests)")
     with running_sshd(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A module's own PostgreSQL."""
+    with running_postgresql() as server:
         yield server

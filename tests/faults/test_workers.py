@@ -3,12 +3,9 @@
 import asyncio
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,51 +25,19 @@ from skipstone.run.engine import open_engine
 from skipstone.run.question import Patience
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
+from tests.faults.postgresql import SERVERS, PostgreSQL
 from tests.unit.cloud.sshd import Sshd
 from tests.unit.run.toy import Rig, plan_of, toy
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
-SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 PATIENCE = Patience(silence=60, pause=0.1, longest_pause=0.3, watch=2, first_watch=1, grace=5)
 CLOUD = "toycloud"
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """A private PostgreSQL, which does not run as root."""
-    if os.getuid() != 0 or not SERVERS:
-        pytest.skip("needs root and PostgreSQL (tools/prepare-machine tests)")
-    # pytest's own directories are closed to other users
-    place = Path(tempfile.mkdtemp(prefix="skipstone-postgresql-", dir="/var/tmp"))
-    place.chmod(0o755)
-    data, tools = place / "data", SERVERS[-1].parent
-    data.mkdir()
-    subprocess.run(["chown", "postgres", data, place], check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    as_postgres = ["runuser", "-u", "postgres", "--"]
-    subprocess.run(
-        [*as_postgres, tools / "initdb", "-A", "trust", "-D", data], check=True, capture_output=True
-    )
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-    start: list[str | Path] = [
-        *as_postgres,
-        tools / "pg_ctl",
-        "-w",
-        "-D",
-        data,
-        "-l",
-        place / "log",
-        "-o",
-        options,
-        "start",
-    ]
-    subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
-    yield f"postgresql://postgres:correct-horse@127.0.0.1:{port}/postgres"
-    subprocess.run([*as_postgres, tools / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True)
-    shutil.rmtree(place)
+def database(postgresql: PostgreSQL) -> str:
+    return postgresql.url
 
 
 @contextmanager

@@ -29,6 +29,8 @@ MEASURED = "measured"
 """A file that says that the run has a recording, which the test writes."""
 VERSION = "version"
 """A file with the version that Skipstone is of from then on."""
+DATABASE = "database"
+"""A file with the URL of the engine's database, where it is not a file beside the journal."""
 CLOUD = "cloud.json"
 """A file with a cloud that is probed, by real probes."""
 
@@ -112,6 +114,8 @@ def _run(verb: str, base: Path, fault: str, options: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["SKIPSTONE_FAULT"] = fault
     os.environ["SKIPSTONE_STATE_DIR"] = str(base / "state")
+    if (base / DATABASE).exists():
+        os.environ["SKIPSTONE_DATABASE_URL"] = (base / DATABASE).read_text()
     Application._rediscover = lambda _: _cloud(base)  # type: ignore[assignment,method-assign,return-value]
     if (base / VERSION).exists():
         directory.__version__ = (base / VERSION).read_text()  # type: ignore[attr-defined]
