@@ -11,6 +11,7 @@
     ├── RunLocked          exit 2  another run holds this cloud
     ├── RollbackRefused    exit 2  the run is past its point of no return
     ├── RunStopped         exit 4  the run stopped before its end and needs an operator
+    │   └── EngineAway             the engine's database does not answer; no step was begun
     ├── ToolchainError     exit 4  a release's own commands cannot be had, or are not right
     └── LabError           exit 4  the lab could not be built, started or stopped
 
@@ -99,6 +100,10 @@ class RollbackRefused(SkipstoneError):  # noqa: N818 - reads as what happened
 
 class RunStopped(SkipstoneError):  # noqa: N818 - reads as what happened
     """The run stopped before its end: a step failed, or the operator asked for it."""
+
+
+class EngineAway(RunStopped):
+    """The engine's database does not answer, so no step was begun."""
 
 
 class ToolchainError(SkipstoneError):

@@ -26,6 +26,7 @@ class Engine(Protocol):
     ) -> Ending:
         """Carry out the stages and say how that ended; raise what ``carry_out`` raises.
 
+        Raise EngineAway, before any step, where the engine cannot begin; being lost later stops nothing.
         ``sitting`` names this process's work on the run, and was never used before. Cancelling this
         cancels what runs in this process; jobs on hosts go on.
         """

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from skipstone.checks.check import listed
 from skipstone.cloud.command import OPERATOR, Transport
+from skipstone.errors import EngineAway
 from skipstone.plan.plan import Plan, Stage
 from skipstone.plan.planfile import plan_digest
 from skipstone.run.budget import Allowance, Spent
@@ -80,19 +81,24 @@ class Runner:
         """Carry the plan out, from where the journal ends, and return where the run then stands.
 
         ``until`` names the last stage to carry out, which the plan has. Raise RunStopped where the journal
-        cannot be written. A failed step is no exception: the view says so.
+        cannot be written, EngineAway where the engine cannot begin. A failed step is no exception: the view
+        says so.
         """
         stages = self._stages(until)
         self._begin()
         self._jobs = self._journal.view.jobs
-        ending = await self._engine.drive(
-            # several operators' runs may have the same names in one PostgreSQL
-            f"{self._directory.run}:{self._token}:{uuid4().hex[:8]}",
-            stages,
-            self._carry_out,
-            stopping=lambda: self._stopping,
-            at_once=self._steps_at_once,
-        )
+        try:
+            ending = await self._engine.drive(
+                # several operators' runs may have the same names in one PostgreSQL
+                f"{self._directory.run}:{self._token}:{uuid4().hex[:8]}",
+                stages,
+                self._carry_out,
+                stopping=lambda: self._stopping,
+                at_once=self._steps_at_once,
+            )
+        except EngineAway as error:
+            self._journal.append(Kind.RUN_STOPPED, reason=str(error))
+            raise
         self._end(ending, until)
         return self._journal.view
 
@@ -105,9 +111,9 @@ class Runner:
     def ask_stop(self, reason: str = "") -> None:
         """Let the running steps come to their end, and begin no other; ``reason`` where no operator asks."""
         self._stopping = True
+        self._stopped_for = self._stopped_for or reason
         if self._journal.state.at_work:
             self._journal.append(Kind.STOP_ASKED, reason=reason)
-            self._stopped_for = self._stopped_for or reason
 
     def hold_back(self, spent: Spent) -> None:
         """Pause the run as ``ask_stop`` does, because a budget of it is broken."""

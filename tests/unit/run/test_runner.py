@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skipstone.errors import InputError, PlanRefused
+from skipstone.errors import EngineAway, InputError, PlanRefused
 from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.window import Window
 from skipstone.run import hours
@@ -290,6 +290,18 @@ def test_an_error_of_ours_comes_through_dbos_as_it_was(tmp_path: Path) -> None:
         apply(rig, plan)
     hosts.on_run = lambda _: None
     assert apply(rig, plan).state is RunState.DONE
+
+
+def test_an_engine_that_cannot_begin_stops_the_run_before_any_step(tmp_path: Path) -> None:
+    hosts = Hosts()
+    rig = Rig(tmp_path, hosts, engine=lambda run: open_engine(f"sqlite:///{tmp_path}/not/here", run.run))
+    plan = plan_of([toy("a")])
+    with pytest.raises(EngineAway, match="does not answer") as caught:
+        apply(rig, plan)
+    assert caught.value.where == f"sqlite:///{tmp_path}/not/here"
+    view = read_view(tmp_path / "runs" / "toyplan-1" / "journal.db")
+    assert (view.state, hosts.ran) == (RunState.STOPPED, [])
+    assert apply(Rig(tmp_path, hosts, engine=dbos_engine), plan).state is RunState.DONE
 
 
 @st.composite
