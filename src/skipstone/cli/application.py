@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from skipstone.run.lock import Lease
     from skipstone.run.runner import Runner
     from skipstone.run.runview import RunView
+    from skipstone.run.sharedlock import SharedHold
     from skipstone.settings import Settings
     from skipstone.views.progress import Progress
 
@@ -51,10 +52,12 @@ class Options:
 class Sitting:
     """What one process's work on a run stands on.
 
-    The cloud's lock, what was approved beforehand, the budgets in force, and what measures, if anything does.
+    The cloud's lock, and the one in a shared database; what was approved beforehand, the budgets in force,
+    and what measures, if anything does.
     """
 
     lease: "Lease"
+    hold: "SharedHold | None"
     consent: "Consent"
     budgets: "tuple[Budget, ...]" = ()
     measurement: "Measurement | None" = None
@@ -92,15 +95,17 @@ class Application:
         directory = run_of(self.settings.runs, self.plan, fresh=self.options.fresh)
         self._show(directory)
         consent = self._consent(directory)
-        locks, runs = self.settings.locks, self.settings.runs
-        with hold_cloud(locks, self.plan.cloud, directory.run, runs=runs) as lease:
+        with (
+            hold_cloud(locks, self.plan.cloud, directory.run, runs=runs) as lease,
+            self._held_for_all_machines(lease) as hold,
+        ):
             cloud = None if directory.begun or self.plan.of_run else self._rediscover()
             create(directory, self.plan, Origin(str(self.inventory.path.resolve()), self.options.measure))
             with self._telling(directory, lease):
                 if directory.begun and directory.view().state.over:
                     return directory.view()  # only the telling was left
                 budgets = self._budgets(directory)
-                return self._measured(directory, cloud, Sitting(lease, consent, budgets))
+                return self._measured(directory, cloud, Sitting(lease, hold, consent, budgets))
 
     def _budgets(self, directory: "RunDirectory") -> "tuple[Budget, ...]":
         """Return the budgets in force; raise InputError where one is broken, or none would be measured."""
@@ -287,6 +292,18 @@ class Application:
             self.console.print(f"written: {path}", soft_wrap=True)
         return view
 
+    @contextmanager
+    def _held_for_all_machines(self, lease: "Lease") -> "Iterator[SharedHold | None]":
+        """Hold the cloud in the PostgreSQL that machines share, where one is named."""
+        database = self.settings.shared_database
+        if database is None:
+            yield None
+            return
+        from skipstone.run.sharedlock import hold_for_all_machines
+
+        with hold_for_all_machines(database, lease) as hold:
+            yield hold
+
     def _shared(self, own: "Transport") -> "AbstractAsyncContextManager[Transport]":
         """Return what shares the work with workers, where a PostgreSQL is named that they share with us."""
         database = self.settings.shared_database
@@ -336,10 +353,15 @@ class Application:
                 if sys.stdin.isatty():
                     stack.enter_context(answered_from(sys.stdin.fileno(), directory, journal))
                 try:
-                    async with _guarded(directory, sitting, runner, progress):
+                    async with _guarded(directory, sitting, runner, progress), _watched(sitting, runner):
                         return await runner.run(until=self.options.until)
                 except asyncio.CancelledError:
                     raise _left(journal.view) from None
+
+
+def _watched(sitting: Sitting, runner: "Runner") -> "AbstractAsyncContextManager[None]":
+    """Return what stops the run, in peace, where its lock in the shared database is lost meanwhile."""
+    return nullcontext() if sitting.hold is None else sitting.hold.watched(runner.ask_stop)
 
 
 def _guarded(

@@ -204,7 +204,7 @@ class _Facts(dict[str, object]):
 _TEXTS = {
     Kind.RUN_STARTED: "run {run} started by {who} on {host}",
     Kind.RUN_RESUMED: "run resumed by {who} on {host}",
-    Kind.STOP_ASKED: "stop asked for: running steps come to their end, no other begins {reason}",
+    Kind.STOP_ASKED: "stop asked for: running steps come to their end, no other begins. {reason}",
     Kind.BUDGET_BROKEN: "BUDGET {budget} BROKEN: {figures}; running steps come to their end, no other begins",
     Kind.INSTANCE_LEFT_OUT: "instance {text}",
     Kind.RUN_DONE: "run done",
