@@ -1,5 +1,6 @@
 """The engine's PostgreSQL stops, freezes and comes back: nothing is lost, nothing waits for it for ever."""
 
+import asyncio
 import os
 import signal
 import time
@@ -14,7 +15,10 @@ from skipstone.run.runview import RunView
 from skipstone.run.state import Kind, RunState
 from tests.faults.postgresql import PostgreSQL
 from tests.faults.test_rollback import plan_for
+from tests.faults.test_workers import answers, wait_for_workers, worker
+from tests.faults.test_workers import apply as shared_apply
 from tests.faults.toyrun import DATABASE, apply, end, here, prepare, rollback, start
+from tests.unit.cloud.sshd import Sshd
 from tests.unit.run.toy import plan_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -156,3 +160,51 @@ def test_another_machine_is_told_who_holds_the_cloud(held: Path, server: Postgre
     (held / "go").touch()
     assert apply(held) == 0
     assert jobs_run(held) == Counter(["slow.1", "intruder.1", "next.1"])
+
+
+def test_lost_with_its_workers_the_run_asks_the_hosts_itself(
+    tmp_path: Path, server: PostgreSQL, sshd: Sshd
+) -> None:
+    async def stop() -> None:
+        while not answers(tmp_path, "w1"):  # noqa: ASYNC110 - another process's answers
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(server.stop)
+
+    async def both() -> RunView:
+        view, _ = await asyncio.gather(shared_apply(tmp_path, server.url, sshd), stop())
+        return view
+
+    with worker(tmp_path, server.url, sshd, "w1"):
+        wait_for_workers(server.url, "w1")
+        assert asyncio.run(both()).state is RunState.DONE
+    assert jobs_run(tmp_path) == {f"s{number}.1": 1 for number in range(8)} | {"last.1": 1}
+
+
+def test_a_worker_waits_for_it_and_can_be_ended_meanwhile(
+    tmp_path: Path, server: PostgreSQL, sshd: Sshd
+) -> None:
+    def tells(text: str) -> bool:
+        return text in (tmp_path / "w1").read_text()
+
+    with worker(tmp_path, server.url, sshd, "w1") as process:
+        wait_until(lambda: tells("Ctrl-C ends it"))
+        time.sleep(5)
+        server.stop()
+        wait_until(lambda: tells("waiting for it"))
+        server.start()
+        wait_until(lambda: tells("the database answers again"))
+        assert process.poll() is None
+        server.freeze()
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+    assert not tells("correct-horse")
+
+
+def test_a_worker_does_not_begin_without_it(tmp_path: Path, server: PostgreSQL, sshd: Sshd) -> None:
+    server.stop()
+    with worker(tmp_path, server.url, sshd, "w1") as process:
+        assert process.wait(SECONDS) == 2
+    text = (tmp_path / "w1").read_text()
+    assert f"postgresql://127.0.0.1:{server.port}/postgres: the engine's database cannot be used" in text
+    assert "correct-horse" not in text

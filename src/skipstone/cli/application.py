@@ -294,14 +294,19 @@ class Application:
 
     @contextmanager
     def _held_for_all_machines(self, lease: "Lease") -> "Iterator[SharedHold | None]":
-        """Hold the cloud in the PostgreSQL that machines share, where one is named."""
+        """Hold the cloud in the PostgreSQL that machines share, where one is named, with workers that fit.
+
+        Here, for what does not fit is to be told before anything is written into a journal.
+        """
         database = self.settings.shared_database
         if database is None:
             yield None
             return
         from skipstone.run.sharedlock import hold_for_all_machines
+        from skipstone.run.workers import fit_workers
 
         with hold_for_all_machines(database, lease) as hold:
+            fit_workers(database, self.plan.cloud)
             yield hold
 
     def _shared(self, own: "Transport") -> "AbstractAsyncContextManager[Transport]":

@@ -48,8 +48,6 @@ def worker(inventory_file: Path, name: str | None, at_once: int) -> int:
 
 
 async def _work(database: str, name: str, inventory: "Inventory", at_once: int) -> None:
-    from sqlalchemy.exc import OperationalError
-
     from skipstone.cloud.transport import open_transport
     from skipstone.run.worker import serve
 
@@ -58,23 +56,16 @@ async def _work(database: str, name: str, inventory: "Inventory", at_once: int) 
         loop.add_signal_handler(number, stop.set)
     click.echo(f"worker {name} for {inventory.name}; Ctrl-C ends it after its last answers", err=True)
     async with open_transport(inventory) as transport:
-        try:
-            await serve(
-                database,
-                name=name,
-                cloud=inventory.name,
-                transport=transport,
-                at_once=at_once,
-                stop=stop,
-                on_answer=_say,
-            )
-        except OperationalError as error:
-            raise InputError(
-                "the database does not answer",
-                where="SKIPSTONE_DATABASE_URL",
-                evidence=str(error.orig),
-                remedy="see that PostgreSQL runs there and lets this user in",
-            ) from error
+        await serve(
+            database,
+            name=name,
+            cloud=inventory.name,
+            transport=transport,
+            at_once=at_once,
+            stop=stop,
+            on_answer=_say,
+            say=lambda line: click.echo(line, err=True),
+        )
 
 
 def _say(command: "Command", seconds: float) -> None:

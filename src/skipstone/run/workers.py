@@ -11,19 +11,21 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer, PortableWorkflowError, WorkflowHandleAsync
 from dbos._error import DBOSException
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from skipstone import __version__
 from skipstone.cloud.command import OPERATOR, Command, Outcome, Result, Transport
 from skipstone.cloud.model import Fact
 from skipstone.errors import HostUnreachable, InputError
+from skipstone.run.database import Connections, answering, make_table
 from skipstone.run.seal import Seal
 
 WORKFLOW = "ask-host"
@@ -33,6 +35,10 @@ POLL = 0.05
 """Seconds between two looks for an answer, or for a question."""
 PATIENCE = 15
 """Seconds beyond its deadline that a question may wait for a free worker."""
+FORGET = 5
+"""Seconds that taking a question back may take."""
+KEPT = 5
+"""Connections of a run that asks workers."""
 
 _TABLE = sa.Table(
     "skipstone_workers",
@@ -67,32 +73,36 @@ class Registry:
     """Which workers there are, as they say themselves, in a table of the engine's database."""
 
     def __init__(self, database: str) -> None:
-        url = sa.make_url(database).set(drivername="postgresql+psycopg")
-        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
-        _TABLE.metadata.create_all(self._engine)
+        self._connections = Connections(database)
+        self._engine = self._connections.engine
+        make_table(self._engine, _TABLE)
         self._seal = Seal(database)
 
     def note(self, name: str, cloud: str) -> None:
         """Write that a worker is there, now."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
-            probe = self._seal.close({"name": name})
-            row = Worker(name=name, cloud=cloud, version=__version__, seen=datetime.now(UTC), probe=probe)
-            connection.execute(sa.insert(_TABLE).values(**row.model_dump()))
+        facts = {"cloud": cloud, "version": __version__, "probe": self._seal.close({"name": name})}
+        now = {"seen": sa.func.clock_timestamp()}  # the database's clock, for the machines' may differ
+        row = insert(_TABLE).values(name=name, **facts, **now)
+        with self._engine.connect() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=facts | now))
 
     def forget(self, name: str) -> None:
         """Write that a worker has gone."""
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             connection.execute(sa.delete(_TABLE).where(_TABLE.c.name == name))
 
     def alive(self, cloud: str) -> list[Worker]:
         """Return the workers of a cloud that were heard of lately."""
-        since = datetime.now(UTC) - ALIVE
+        since = sa.func.clock_timestamp() - ALIVE
         query = (
             sa.select(_TABLE).where(_TABLE.c.cloud == cloud, _TABLE.c.seen > since).order_by(_TABLE.c.name)
         )
         with self._engine.connect() as connection:
             return [Worker.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+    def close(self) -> None:
+        """Cut off whoever waits for an answer in another thread."""
+        self._connections.cut()
 
 
 class SharedTransport:
@@ -108,6 +118,7 @@ class SharedTransport:
     async def run(self, command: Command, *, deadline: float) -> Outcome:
         """See ``Transport``; UNKNOWN too where no worker has answered in time.
 
+        Where the database does not answer, no worker can be asked, and the host is asked from here.
         HostUnreachable too where a worker with another key was asked: it could not read the question.
         """
         if command.host == OPERATOR:
@@ -116,7 +127,9 @@ class SharedTransport:
         try:
             async with asyncio.timeout(deadline + PATIENCE):
                 answer = await self._ask(command, deadline)
-        except (TimeoutError, DBOSException, PortableWorkflowError, SQLAlchemyError) as error:
+        except SQLAlchemyError:
+            return await self._own.run(command, deadline=deadline)
+        except (TimeoutError, DBOSException, PortableWorkflowError) as error:
             seen = str(error) or "no worker has answered in time"
             return Outcome(Result.UNKNOWN, None, "", seen, time.monotonic() - began)
         except InputError as error:
@@ -148,22 +161,22 @@ class SharedTransport:
             )
             return self._seal.open(await handle.get_result(polling_interval_sec=POLL))
         finally:
-            with suppress(DBOSException, SQLAlchemyError):
-                await asyncio.shield(asyncio.to_thread(self._forget, name))
+            with suppress(DBOSException, SQLAlchemyError, TimeoutError):
+                async with asyncio.timeout(FORGET):
+                    await asyncio.shield(asyncio.to_thread(self._forget, name))
 
     def _forget(self, name: str) -> None:
         self._client.cancel_workflow(name)
         self._client.delete_workflow(name)
 
 
-@asynccontextmanager
-async def shared(own: Transport, database: str, cloud: str, version: str) -> AsyncIterator[Transport]:
-    """Yield a transport that shares the work with a cloud's workers; ``own`` where there are none.
+def fit_workers(database: str, cloud: str) -> list[Worker]:
+    """Return a cloud's workers.
 
-    ``version`` is the engine's application version. Raise InputError where a worker is another Skipstone, or
-    has another password.
+    Raise InputError where one is another Skipstone, or has another password, or the database does not answer.
     """
-    workers = await asyncio.to_thread(lambda: Registry(database).alive(cloud))
+    with answering(database):
+        workers = Registry(database).alive(cloud)
     others = [f"{one.name}: {one.version}" for one in workers if one.version != __version__]
     if others:
         raise InputError(
@@ -172,14 +185,27 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
             evidence="\n".join(others),
             remedy="stop them, install this version there, and start them again; nothing was done",
         )
+    if workers:
+        seal = Seal(database)
+        for one in workers:
+            seal.open(one.probe)
+    return workers
+
+
+@asynccontextmanager
+async def shared(own: Transport, database: str, cloud: str, version: str) -> AsyncIterator[Transport]:
+    """Yield a transport that shares the work with a cloud's workers; ``own`` where there are none.
+
+    ``version`` is the engine's application version. Raise InputError as ``fit_workers``.
+    """
+    workers = await asyncio.to_thread(fit_workers, database, cloud)
     if not workers:
         yield own
         return
     seal = await asyncio.to_thread(Seal, database)
-    for one in workers:
-        seal.open(one.probe)
+    connections = Connections(database, kept=KEPT)
     client = DBOSClient(
-        system_database_url=database,
+        system_database_engine=connections.engine,
         serializer=DBOSPortableJSONSerializer(),
         lazy=True,
         retry_connection_errors=False,
@@ -187,4 +213,5 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
     try:
         yield SharedTransport(own, client, seal, cloud, version)
     finally:
+        connections.cut()
         client.destroy()
