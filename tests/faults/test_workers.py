@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skipstone.cloud.command import Command
+from skipstone.cloud.command import Command, Outcome, Result
 from skipstone.cloud.transport import open_transport
 from skipstone.errors import InputError
 from skipstone.plan.plan import Plan
-from skipstone.run import workers
+from skipstone.run import sharedlock, workers
 from skipstone.run.dbosengine import APPLICATION_VERSION
 from skipstone.run.engine import open_engine
+from skipstone.run.lock import Lease
 from skipstone.run.question import Patience
 from skipstone.run.runview import RunView
 from skipstone.run.state import RunState
@@ -180,6 +181,38 @@ def test_what_passes_through_the_database_is_sealed(database: str, sshd: Sshd) -
     workers.Registry(database).forget("gone")
     assert workers.WORKFLOW in dumped
     assert "hunter2" not in dumped
+
+
+def test_a_worker_of_another_version_that_comes_later_gets_nothing_to_do(
+    tmp_path: Path, database: str, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with worker(tmp_path, database, sshd, "w7"):  # its engine makes the tables of a new database
+        wait_for_workers(database, "w7")
+    workers.Registry(database).forget("w7")
+    for module in (workers, sharedlock):
+        monkeypatch.setattr(module, "__version__", "9.9")
+    workers.Registry(database).note("own", CLOUD)
+
+    async def ask() -> Outcome:
+        async with (
+            open_transport(sshd.inventory()) as own,
+            workers.shared(own, database, CLOUD, APPLICATION_VERSION) as transport,
+        ):
+            with worker(tmp_path, database, sshd, "w8"):
+                deadline = time.monotonic() + 60
+                while "gets nothing to do" not in (tmp_path / "w8").read_text():
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.1)
+                monkeypatch.setattr(workers, "PATIENCE", 3)
+                return await transport.run(Command("h1", f"touch {tmp_path}/asked"), deadline=1)
+
+    lease = Lease(CLOUD, "toyplan-1", 1, "me", "here", 1, "now")
+    with sharedlock.hold_for_all_machines(database, lease):
+        outcome = asyncio.run(ask())
+    workers.Registry(database).forget("own")
+    assert (outcome.result, outcome.stderr) == (Result.UNKNOWN, "no worker has answered in time")
+    assert not (tmp_path / "asked").exists()
+    assert "Skipstone 9.9" in (tmp_path / "w8").read_text()
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from typing import Any
 from dbos import DBOS
 from sqlalchemy.exc import SQLAlchemyError
 
+from skipstone import __version__
 from skipstone.cloud.command import Command, Transport
 from skipstone.errors import SkipstoneError
 from skipstone.run.database import Connections, answering, place_of, seen_of
@@ -47,7 +48,8 @@ async def serve(
     """Answer questions about a cloud's hosts until ``stop``; ``name`` is this worker's, and no other's.
 
     What is being asked at the end is answered before this returns. Raise InputError where the database does
-    not answer at the beginning; one that is away later is waited for. ``say`` hears of that.
+    not answer at the beginning; one that is away later is waited for. ``say`` hears of that, and of a run
+    that is another Skipstone, whose questions are never given to this one.
     """
     loop, seal = asyncio.get_running_loop(), Seal(database)
     with answering(database):
@@ -100,17 +102,25 @@ class _Presence:
         self._cloud = cloud
         self._say = say
         self.away = False
+        self._other = ""
 
     def show(self) -> None:
         """Write that the worker is there, unless the database is away."""
         try:
             self._registry.note(self._name, self._cloud)
+            holder = self._registry.version_of_run(self._cloud)
         except SQLAlchemyError as error:
             self._say_away(error)
             return
         if self.away:
             self._say("the database answers again")
         self.away = False
+        if holder not in {None, __version__, self._other}:
+            self._say(
+                f"the run on {self._cloud} is Skipstone {holder}, this worker is {__version__}:"
+                " it gets nothing to do from that"
+            )
+        self._other = holder or ""
 
     def forget(self) -> None:
         """Write that the worker has gone."""

@@ -27,6 +27,7 @@ from skipstone.cloud.model import Fact
 from skipstone.errors import HostUnreachable, InputError
 from skipstone.run.database import Connections, answering, make_table
 from skipstone.run.seal import Seal
+from skipstone.run.sharedlock import version_of_holder
 
 WORKFLOW = "ask-host"
 ALIVE = timedelta(seconds=30)
@@ -52,8 +53,11 @@ _TABLE = sa.Table(
 
 
 def queue_of(cloud: str) -> str:
-    """Return the queue of the questions about one cloud's hosts: another cloud's may have the same names."""
-    return f"hosts:{cloud}"
+    """Return the queue of the questions about one cloud's hosts: another cloud's may have the same names.
+
+    Only workers of this very Skipstone look into it, whenever they were started.
+    """
+    return f"hosts:{__version__}:{cloud}"
 
 
 class Worker(Fact):
@@ -99,6 +103,10 @@ class Registry:
         )
         with self._engine.connect() as connection:
             return [Worker.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+    def version_of_run(self, cloud: str) -> str | None:
+        """Return which Skipstone carries out a run on a cloud; None where none does."""
+        return version_of_holder(self._engine, cloud)
 
     def close(self) -> None:
         """Cut off whoever waits for an answer in another thread."""
