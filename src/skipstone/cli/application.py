@@ -358,15 +358,29 @@ class Application:
                 if sys.stdin.isatty():
                     stack.enter_context(answered_from(sys.stdin.fileno(), directory, journal))
                 try:
-                    async with _guarded(directory, sitting, runner, progress), _watched(sitting, runner):
+                    async with (
+                        _guarded(directory, sitting, runner, progress),
+                        _watched(sitting, runner, transport),
+                    ):
                         return await runner.run(until=self.options.until)
                 except asyncio.CancelledError:
                     raise _left(journal.view) from None
 
 
-def _watched(sitting: Sitting, runner: "Runner") -> "AbstractAsyncContextManager[None]":
+def _watched(
+    sitting: Sitting, runner: "Runner", transport: "Transport"
+) -> "AbstractAsyncContextManager[None]":
     """Return what stops the run, in peace, where its lock in the shared database is lost meanwhile."""
-    return nullcontext() if sitting.hold is None else sitting.hold.watched(runner.ask_stop)
+    if sitting.hold is None:
+        return nullcontext()
+    from skipstone.run.workers import SharedTransport
+
+    def on_lost(reason: str) -> None:
+        runner.ask_stop(reason)
+        if isinstance(transport, SharedTransport):
+            transport.go_alone()
+
+    return sitting.hold.watched(on_lost)
 
 
 def _guarded(

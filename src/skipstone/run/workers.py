@@ -116,12 +116,28 @@ class Registry:
 class SharedTransport:
     """A ``Transport`` that lets workers ask the hosts; the operator's own commands stay here."""
 
-    def __init__(self, own: Transport, client: DBOSClient, seal: Seal, cloud: str, version: str) -> None:
+    def __init__(
+        self,
+        own: Transport,
+        client: DBOSClient,
+        connections: Connections,
+        *,
+        seal: Seal,
+        cloud: str,
+        version: str,
+    ) -> None:
         self._own = own
         self._client = client
+        self._connections = connections
         self._seal = seal
         self._cloud = cloud
         self._version = version
+        self._alone = False
+
+    def go_alone(self) -> None:
+        """Ask the hosts from here from now on, for the database is lost; who waits for it is cut off."""
+        self._alone = True
+        self._connections.cut()
 
     async def run(self, command: Command, *, deadline: float) -> Outcome:
         """See ``Transport``; UNKNOWN too where no worker has answered in time.
@@ -129,7 +145,7 @@ class SharedTransport:
         Where the database does not answer, no worker can be asked, and the host is asked from here.
         HostUnreachable too where a worker with another key was asked: it could not read the question.
         """
-        if command.host == OPERATOR:
+        if self._alone or command.host == OPERATOR:
             return await self._own.run(command, deadline=deadline)
         began = time.monotonic()
         try:
@@ -219,7 +235,7 @@ async def shared(own: Transport, database: str, cloud: str, version: str) -> Asy
         retry_connection_errors=False,
     )
     try:
-        yield SharedTransport(own, client, seal, cloud, version)
+        yield SharedTransport(own, client, connections, seal=seal, cloud=cloud, version=version)
     finally:
         connections.cut()
         client.destroy()
