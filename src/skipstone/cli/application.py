@@ -95,6 +95,7 @@ class Application:
         directory = run_of(self.settings.runs, self.plan, fresh=self.options.fresh)
         self._show(directory)
         consent = self._consent(directory)
+        locks, runs = self.settings.locks, self.settings.runs
         with (
             hold_cloud(locks, self.plan.cloud, directory.run, runs=runs) as lease,
             self._held_for_all_machines(lease) as hold,

@@ -72,6 +72,9 @@ class Fold:
 
     def _add_to_run(self, event: Event) -> None:
         move = next_run_state(self._run.state, event.kind)
+        if aside := self._aside(event):
+            self._run = replace(self._run, **aside)
+            return
         facts = event.payload
         changes: dict[str, Any] = {"state": move.to, "reason": facts.get("reason") or move.reason}
         until = facts["until"] if event.kind is Kind.WINDOW_CLOSED else None
@@ -89,24 +92,33 @@ class Fold:
         if event.kind is Kind.ROLLBACK_BEGUN:
             changes |= {"undoing_by": facts.get("by", ""), "undoing_to": facts.get("to", "")}
         if event.kind is Kind.CHECKPOINT_REACHED:
-            lost = [one.host for one in self._run.written_off]
-            undone = [name for name in facts["undone"] if not any(map(self._steps[name].is_of, lost))]
-            self._steps |= {name: _begun_anew(self._steps[name]) for name in undone}
-            self._fresh.clear()
-            self._change(*undone)
+            self._begin_anew(facts["undone"])
             changes["gates"] = tuple(gate for gate in self._run.gates if gate.stage not in facts["stages"])
         changes |= _decided(self._run, event)
-        if event.kind is Kind.CHECKPOINTS_DROPPED:
-            changes = {"dropped": event.time}
-        elif event.kind is Kind.HOST_WRITTEN_OFF:
-            changes = {"written_off": (*self._run.written_off, self._write_off(event))}
-        elif event.kind is Kind.INSTANCE_LEFT_OUT:
-            changes = {"left_out": (*self._run.left_out, facts["text"])}
-        elif not move.to.at_work:
+        if not move.to.at_work:
             by_itself = event.kind in {Kind.RUN_DONE, Kind.RUN_FAILED, Kind.RUN_STOPPED}
             worked = self._run.elapsed(event.time if by_itself else self._last_time or event.time)
             changes |= {"ended": event.time, "worked": worked, "sitting_began": None}
         self._run = replace(self._run, **changes)
+
+    def _aside(self, event: Event) -> dict[str, Any]:
+        """Return what an event changes that leaves the run where it stands; nothing of any other event."""
+        match event.kind:
+            case Kind.CHECKPOINTS_DROPPED:
+                return {"dropped": event.time}
+            case Kind.HOST_WRITTEN_OFF:
+                return {"written_off": (*self._run.written_off, self._write_off(event))}
+            case Kind.INSTANCE_LEFT_OUT:
+                return {"left_out": (*self._run.left_out, event.payload["text"])}
+        return {}
+
+    def _begin_anew(self, undone: Iterable[str]) -> None:
+        """Let steps begin anew, but those of hosts that were written off, where nothing was undone."""
+        lost = [one.host for one in self._run.written_off]
+        kept = [name for name in undone if not any(map(self._steps[name].is_of, lost))]
+        self._steps |= {name: _begun_anew(self._steps[name]) for name in kept}
+        self._fresh.clear()
+        self._change(*kept)
 
     def _write_off(self, event: Event) -> WrittenOff:
         lost = WrittenOff(*(event.payload[name] for name in ("host", "who", "why")))
