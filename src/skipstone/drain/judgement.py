@@ -142,7 +142,7 @@ def _moved_on(server: Instance, attempt: Attempt, records: Records, seen: Mappin
     if records.later and not at_target:
         later = f"migration {records.later.id} ({records.later.type}) is none of this attempt's"
         return f"{_BY_OTHERS}: {later}; nova says {server.status} on {server.host or 'no host'}"
-    if places == [server.host] != [attempt.target]:
+    if places == [server.host] != [attempt.target] and seen[places[0]] is not Sighting.UNKNOWN:
         return f"{_BY_OTHERS}: {seen[places[0]]} on {places[0]}, where nova has it"
     return ""
 

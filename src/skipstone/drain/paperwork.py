@@ -37,10 +37,8 @@ class Placement:
     def with_rooms(self, computes: Iterable[Compute], needs: Iterable[Need]) -> tuple[Compute, ...]:
         """Return hosts with the room and the traits of those that have room for one of some needs.
 
-        That is a request for each need, however many hosts there are.
-
-        All that it provides is told, not only what is needed (since 1.27). Asked host by host, it would be
-        two requests for each of thousands.
+        That is a request for each need, however many hosts there are. All that a host provides is told, not
+        only what is needed (since 1.27).
         """
         found: dict[str, Json] = {}
         for need in needs:

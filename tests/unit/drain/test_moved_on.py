@@ -73,6 +73,14 @@ def test_what_was_unshelved_elsewhere_has_no_migration(bench: Bench) -> None:
     expect_over(bench)
 
 
+def test_where_it_is_now_must_say_so_if_nova_has_no_migration_of_it(bench: Bench) -> None:
+    id_, _, other = left_open(bench)
+    bench.cloud.moved_on(id_, other, "none")
+    bench.cloud.moves.pop()
+    bench.hosts.silent.add(other)
+    assert f"{other}: no session" in stopped_with(bench)
+
+
 def test_what_was_shelved_is_on_no_host(bench: Bench) -> None:
     id_, target, _ = left_open(bench)
     bench.cloud.hosts[target].guests.pop(id_)
