@@ -37,6 +37,7 @@ FACTS: dict[Kind, dict[str, Any]] = {
     Kind.RUN_RESUMED: {"who": "you", "host": "there", "pid": 2},
     Kind.BUDGET_BROKEN: {"budget": "boots", "spent": 2, "figures": "2 of 1", "reason": "broken"},
     Kind.INSTANCE_LEFT_OUT: {"text": "vm1: stopped by its owner"},
+    Kind.HOST_WRITTEN_OFF: {"host": "h1", "who": "ann", "why": "burnt"},
     Kind.ROLLBACK_BEGUN: {"by": "r2", "to": "stage2", "reason": "by run r2"},
     Kind.CHECKPOINT_REACHED: {"undone": ["c"], "stages": ["stage2"], "reason": "by run r2"},
     Kind.WINDOW_CLOSED: {"until": "2026-11-30T22:00:00+00:00"},

@@ -144,6 +144,7 @@ def test_a_wave_is_shown_by_its_hosts_however_many_they_are(tmp_path: Path) -> N
         "done": 170,
         "at_work": 0,
         "failed": 30,
+        "lost": 0,
         "total": 200,
     }
 
