@@ -104,7 +104,19 @@ def roll_back(before: Before) -> Rolled:
     return Rolled(answered(run) - compared, seconds)
 
 
-@pytest.mark.parametrize("stage", ["packages", "databases", "services", "verify"])
+@pytest.mark.parametrize("stage", ["configuration", "backup", "prepare"])
+def test_from_the_end_of_a_stage_before_anything_is_stopped(
+    before: Before, stage: str, note: Callable[..., None]
+) -> None:
+    before.apply("--until", stage)
+    began = time.monotonic()
+    before.lab.skipstone("rollback", "--yes")
+    seconds = time.monotonic() - began
+    before.expect_same()
+    note(f"end of stage {stage}", "rollback; the APIs answered all the time", "as it was", seconds)
+
+
+@pytest.mark.parametrize("stage", ["stop", "packages", "databases", "services", "verify"])
 def test_from_the_end_of_a_stage_of_the_control_plane(
     before: Before, stage: str, note: Callable[..., None]
 ) -> None:
