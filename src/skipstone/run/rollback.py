@@ -5,18 +5,14 @@ journalled, followed, resumed. What was done on a host after a step that holds i
 undoing of its own: that step brings the whole host back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain, pairwise
-from operator import attrgetter
+from itertools import chain
 from typing import Any, NamedTuple
 
 from skipstone.cloud.command import OPERATOR, Command
 from skipstone.errors import InputError, RollbackRefused
-from skipstone.plan.ordering import CLIENTS_AT_ONCE, at_most
-from skipstone.plan.plan import Plan, Stage
+from skipstone.plan.plan import Plan
 from skipstone.run.act import Act, acts_of
 from skipstone.run.beginning import version_for
 from skipstone.run.directory import RunDirectory, later_run
@@ -24,15 +20,14 @@ from skipstone.run.fold import fold
 from skipstone.run.journal import read_events
 from skipstone.run.runview import RunView
 from skipstone.run.state import Kind, RunState
+from skipstone.run.undoing import in_turn, stages_in_reverse
 from skipstone.steps.conversion import DeployConfiguration
 from skipstone.steps.database import SyncDatabase
 from skipstone.steps.drain import DrainHost, ReturnInstances
 from skipstone.steps.machine import TakeMachineSnapshot
-from skipstone.steps.revert import Revert
-from skipstone.steps.services import AskApi, StartServices, WaitForAgents, WaitForApi
-from skipstone.steps.step import Impact, Reversibility, Step
+from skipstone.steps.services import StartServices
+from skipstone.steps.step import Reversibility
 
-ESTIMATE = 10
 STRATEGY = "rollback"
 
 
@@ -71,10 +66,10 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
     undone = _stages_from(started["stages"], to, view.run)
     lost = {one.host for one in view.written_off}
     acts = {name: act for name, act in acts_of(events).items() if not lost & {act.on, act.group}}
-    begun = [(stage, _in_turn(acts[name] for name in _ids(stage) if name in acts)) for stage in undone]
+    begun = [(stage, in_turn(acts[name] for name in _ids(stage) if name in acts)) for stage in undone]
     known = {act.step: act for _, stage_acts in begun for act in stage_acts}
     _expect_reversible(view, known)
-    stages = _in_reverse(begun, started["stages"], lost)
+    stages = stages_in_reverse(begun, started["stages"], lost)
     name = f"{directory.run}-rollback"
     plan = Plan(
         id=name,
@@ -104,33 +99,10 @@ def plan_rollback(directory: RunDirectory, to: str = "") -> Rollback:
 
 
 _MACHINE = TakeMachineSnapshot.model_fields["kind"].default
-_DRAIN = DrainHost.model_fields["kind"].default
-_MOVING = {_DRAIN, ReturnInstances.model_fields["kind"].default}
+_MOVING = {DrainHost.model_fields["kind"].default, ReturnInstances.model_fields["kind"].default}
 _DEPLOYMENT = DeployConfiguration.model_fields["kind"].default
 _MIGRATION = SyncDatabase.model_fields["kind"].default
 _START = StartServices.model_fields["kind"].default
-
-
-def _in_reverse(
-    begun: Iterable[tuple[Mapping[str, Any], list[Act]]],
-    stages: Iterable[Mapping[str, Any]],
-    lost: AbstractSet[str],
-) -> Iterator[Stage]:
-    """Yield the stages that undo others, the last first.
-
-    At once after the last that users felt, everything answers again: what is undone later counts on the APIs.
-    """
-    backwards = list(reversed(list(begun)))
-    felt = [stage["name"] for stage, acts in backwards if any(act.impact is not Impact.NONE for act in acts)]
-    for stage, acts in backwards:
-        yield _undo(stage, acts)
-        last_felt = stage["name"] in felt[-1:]
-        if last_felt:
-            yield _seen(stages, lost, "answers", "See that the APIs answer again", (WaitForApi,))
-        yield _rest(stage, acts)
-        if last_felt:
-            looks = (AskApi, WaitForAgents)
-            yield _seen(stages, lost, "works", "See that everything works again", looks)
 
 
 def _stages_from(stages: list[dict[str, Any]], to: str, run: str) -> list[dict[str, Any]]:
@@ -232,142 +204,3 @@ _RESTORED = (
     "or restore the hosts from snapshots of your own, and the databases from /var/lib/skipstone on the"
     " database host"
 )
-
-
-def _in_turn(acts: Iterable[Act]) -> list[Act]:
-    """Return a stage's acts in the order in which they began, each drain as if it had needed the one before.
-
-    An instance may have been moved on by a later drain, to the very host of an earlier one or from where that
-    had put it: each brings home what it finds where it has put it, so the last has to come first.
-    """
-    ordered = sorted(acts, key=attrgetter("first"))
-    drains = [act for act in ordered if act.kind == _DRAIN]
-    later = {act.step: replace(act, needs=(*act.needs, before.step)) for before, act in pairwise(drains)}
-    return [later.get(act.step, act) for act in ordered]
-
-
-def _undo(stage: Mapping[str, Any], acts: list[Act]) -> Stage:
-    """Return a stage that undoes one, the last act first: a step is undone after those that needed it.
-
-    No more hosts are down at the same time than were to be; windows do not hold it up.
-    """
-    by_step = {act.step: act for act in acts}
-    keepers = [act for act in acts if act.holds and act.revert]
-    steps = _in_order(
-        _revert(
-            act,
-            act.revert,
-            name=f"undo.{act.step}",
-            title=f"Undo: {act.title}",
-            needs=tuple(f"undo.{name}" for name in _undone_before(act, by_step, keepers)),
-        ).model_copy(update={"impact": act.impact, "group": act.group})
-        for act in reversed(acts)
-        if act.revert
-    )
-    known = stage.get("groups", {})
-    groups = {step.group: tuple(known.get(step.group, ())) for step in steps if step.group}
-    return Stage(
-        name=f"undo-{stage['name']}",
-        title=f"Undo: {stage['title']}",
-        steps=steps,
-        lanes=stage.get("lanes", {}) if groups else {},
-        groups=groups,
-    )
-
-
-def _rest(stage: Mapping[str, Any], acts: Iterable[Act]) -> Stage:
-    """Return a stage with the rest of undoing one; on a host the first act's rest comes first.
-
-    A control host's daemons were stopped before its system was kept: they start before what is left of the
-    newer system is removed.
-    """
-    steps: list[Revert] = []
-    for act, rest in ((act, act.revert_rest) for act in acts):
-        if not rest:
-            continue
-        before = [step.id for step in steps if step.host == rest["host"]]
-        steps.append(
-            _revert(
-                act,
-                rest,
-                name=f"rest.{act.step}",
-                title=f"Undo the rest: {act.title}",
-                needs=tuple(before[-1:]),
-            )
-        )
-    return Stage(name=f"rest-{stage['name']}", title=f"Undo the rest: {stage['title']}", steps=tuple(steps))
-
-
-def _revert(act: Act, command: Mapping[str, str], *, name: str, title: str, needs: tuple[str, ...]) -> Revert:
-    """Return a step that runs one of an act's ways back."""
-    return Revert(
-        id=name,
-        title=title,
-        host=command["host"],
-        needs=needs,
-        deadline=act.deadline,
-        estimate=ESTIMATE,
-        transient=act.transient,
-        of=act.step,
-        script=command["script"],
-    )
-
-
-def _in_order(steps: Iterable[Revert]) -> tuple[Revert, ...]:
-    """Return the steps as they come, but each after those that it needs."""
-    given = {step.id: step for step in steps}
-    placed: dict[str, Revert] = {}
-
-    def place(step: Revert) -> None:
-        for need in step.needs:
-            if need not in placed:
-                place(given[need])
-        placed[step.id] = step
-
-    for step in given.values():
-        place(step)
-    return tuple(placed.values())
-
-
-def _undone_before(act: Act, acts: Mapping[str, Act], keepers: Iterable[Act]) -> list[str]:
-    """Return the steps to undo first: those that needed this one, and what its host's keeping comes between.
-
-    Nothing else is undone on a host while that is brought back, perhaps with its records of jobs. What was
-    begun before the host was kept comes after that, for it may have been done before or after that moment;
-    what is undone by itself and was begun later comes before.
-    """
-    back = [keeper.step for keeper in keepers if _on_kept(act, keeper) and act.first < keeper.seen]
-    rest = [other.step for other in acts.values() if _on_kept(other, act) and other.first > act.seen]
-    return list(dict.fromkeys([*_needing(act.step, acts), *back, *rest]))
-
-
-def _on_kept(act: Act, keeper: Act) -> bool:
-    """Return whether an act that is undone by itself was done on a host that another brings back."""
-    return bool(act.revert) and act.on in keeper.holds and not act.holds
-
-
-def _needing(step: str, acts: Mapping[str, Act]) -> list[str]:
-    """Return the nearest steps that can be undone and needed this one, through those that need no undoing."""
-    found: dict[str, None] = {}
-    for act in acts.values():
-        if step in act.needs:
-            found |= dict.fromkeys([act.step] if act.revert else _needing(act.step, acts))
-    return list(found)
-
-
-def _seen(
-    stages: Iterable[Mapping[str, Any]],
-    lost: AbstractSet[str],
-    name: str,
-    title: str,
-    looks: tuple[type[Step], ...],
-) -> Stage:
-    """Return a stage that looks as the run did, with all of its steps of these kinds."""
-    kinds = {kind.model_fields["kind"].default: kind for kind in looks}
-    known: dict[str, Step] = {}
-    for facts in (step for stage in stages for step in stage["steps"] if step["kind"] in kinds):
-        step = kinds[facts["kind"]].model_validate({**facts, "id": f"again.{facts['id']}", "needs": ()})
-        step = step.without(lost)
-        known.setdefault(step.apply().script, step)  # an agent is waited for after each part of an upgrade
-    steps = at_most(known.values(), CLIENTS_AT_ONCE)
-    return Stage(name=name, title=title, steps=steps)

@@ -12,7 +12,7 @@ from skipstone.cloud.command import OPERATOR
 from skipstone.errors import InputError, RollbackRefused
 from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.planfile import load_plan
-from skipstone.run import beginning, journal, rollback
+from skipstone.run import beginning, journal, undoing
 from skipstone.run.beginning import run_of
 from skipstone.run.directory import RunDirectory, find_run
 from skipstone.run.gatekeeper import Consent
@@ -373,7 +373,7 @@ def test_a_version_that_would_undo_it_otherwise_says_so_and_both_ways_on(
     assert roll_back(rig, directory).state is RunState.FAILED
     hosts.ran.clear()
     monkeypatch.setattr(beginning, "__version__", "99")
-    monkeypatch.setattr(rollback, "ESTIMATE", rollback.ESTIMATE + 1)
+    monkeypatch.setattr(undoing, "ESTIMATE", undoing.ESTIMATE + 1)
     code, _, err = answer(capsys, "rollback", "--yes")
     assert code == 2
     for words in (
@@ -418,5 +418,5 @@ def test_a_rollback_that_is_done_is_not_done_again_by_another_version(
     rig, directory, plan = told(tmp_path)
     assert asyncio.run(rig.apply(plan)).state is RunState.DONE  # and is killed before it can tell
     monkeypatch.setattr(beginning, "__version__", "99")
-    monkeypatch.setattr(rollback, "ESTIMATE", rollback.ESTIMATE + 1)
+    monkeypatch.setattr(undoing, "ESTIMATE", undoing.ESTIMATE + 1)
     assert run_of(rig.base / "runs", plan_rollback(directory).plan, fresh=False).run == f"{plan.id}-1"
