@@ -110,15 +110,15 @@ class Journal:
 
     def intent(self, step: str) -> Mapping[str, Any]:
         """Return what the latest attempt at a step was begun with; there is one."""
-        (*_, latest) = (event for event in _events(self._file, 0, step) if event.kind is Kind.INTENT)
+        *_, latest = _events(self._file, 0, step, kind=Kind.INTENT)
         return latest.payload
 
     def output(self, step: str, attempt: int) -> str:
         """Return all that an attempt's job has printed so far."""
         texts = (
             event.payload["text"]
-            for event in _events(self._file, 0, step)
-            if event.kind is Kind.OUTPUT and event.attempt == attempt
+            for event in _events(self._file, 0, step, kind=Kind.OUTPUT)
+            if event.attempt == attempt
         )
         return "".join(texts)
 
@@ -304,24 +304,32 @@ def _expect_sound(file: sqlite3.Connection) -> None:
 
 
 def _events(
-    file: sqlite3.Connection, after: int, step: str | None, *, in_brief: bool = False
+    file: sqlite3.Connection,
+    after: int,
+    step: str | None,
+    *,
+    kind: Kind | None = None,
+    in_brief: bool = False,
 ) -> Iterator[Event]:
-    """Yield events; ``in_brief`` what no view shows is left out, most of a journal: intents' scripts."""
+    """Yield events of all, of one step, or of one kind of a step's.
+
+    ``in_brief`` what no view shows is left out, most of a journal: intents' scripts.
+    """
     rows = file.execute(
         "SELECT seq, time, token, kind, step, attempt,"
         " CASE WHEN ? AND kind IN (?, ?, ?) THEN NULL ELSE payload END"
-        " FROM events WHERE seq > ? AND (? IS NULL OR step = ?) ORDER BY seq",
-        (in_brief, Kind.INTENT, Kind.SUBMITTED, Kind.VERIFIED, after, step, step),
+        " FROM events WHERE seq > ? AND (? IS NULL OR step = ?) AND (? IS NULL OR kind = ?) ORDER BY seq",
+        (in_brief, Kind.INTENT, Kind.SUBMITTED, Kind.VERIFIED, after, step, step, kind, kind),
     )
     last = after
-    for seq, time, token, kind, name, attempt, payload in rows:
+    for seq, time, token, said, name, attempt, payload in rows:
         if step is None and seq != last + 1:
             raise sqlite3.DatabaseError(f"the events between {last} and {seq} are missing")
         last = seq
         facts = json.loads(payload) if payload else {}
         if not isinstance(facts, dict):
-            raise _senseless(seq, kind, "its facts have no names")
-        yield Event(seq, datetime.fromisoformat(time), token, Kind(kind), name, attempt, facts)
+            raise _senseless(seq, said, "its facts have no names")
+        yield Event(seq, datetime.fromisoformat(time), token, Kind(said), name, attempt, facts)
 
 
 @contextmanager
