@@ -32,7 +32,7 @@ class MigrationsNotInFlight(Check):
         found = [instance for instance in upgrade.cloud.instances if instance.status in MOVING]
         if found:
             yield self.warning(
-                f"{_named('instance', found)} in the middle of a migration or resize",
+                f"{_named(found)} in the middle of a migration or resize",
                 where="nova",
                 evidence=_states(found),
                 remedy="wait for its end, or abort it; openstack server resize confirm ID where one waits for"
@@ -59,7 +59,7 @@ class InstancesAreSettled(Check):
         broken = [instance for instance in others if not instance.task and instance.status == "ERROR"]
         if busy:
             yield self.warning(
-                f"{_named('instance', busy)} in the middle of a task",
+                f"{_named(busy)} in the middle of a task",
                 where="nova",
                 evidence=_states(busy),
                 remedy="wait for its end; reset its state where nothing works on it any more",
@@ -67,7 +67,7 @@ class InstancesAreSettled(Check):
             )
         if broken:
             yield self.warning(
-                f"{_named('instance', broken)} in error",
+                f"{_named(broken)} in error",
                 where="nova",
                 evidence=_states(broken),
                 remedy="compare with libvirt; openstack server set --state active ID",
@@ -124,8 +124,8 @@ class StacksAreSettled(Check):
             )
 
 
-def _named(what: str, instances: Sequence[Instance]) -> str:
-    return _counted(what, [instance.name for instance in instances])
+def _named(instances: Sequence[Instance]) -> str:
+    return _counted("instance", [instance.name for instance in instances])
 
 
 def _counted(what: str, names: Sequence[str]) -> str:

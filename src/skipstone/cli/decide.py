@@ -135,6 +135,8 @@ _TAKE_OUT = """
 
 def _expect_loss(view: "RunView", host: str) -> int:
     """Return how many steps are left out without a host; raise InputError where that cannot be."""
+    from skipstone.checks.check import listed
+
     if view.state.over:
         raise InputError(f"the run is {view.state} already", where=view.run, evidence=view.reason)
     computes = list(dict.fromkeys(step.group for step in view.steps() if step.group))
@@ -142,7 +144,7 @@ def _expect_loss(view: "RunView", host: str) -> int:
         raise InputError(
             f"this run goes over no compute {host!r}",
             where=view.run,
-            evidence=f"its computes are: {', '.join(computes[:20])}{' …' if computes[20:] else ''}",
+            evidence=f"its computes are: {listed(computes, 20)}",
             remedy="without a control host no run goes on: repair it, then `skipstone resume`",
         )
     steps = [step for step in view.steps() if step.is_of(host) and not step.state.passed]
