@@ -7,6 +7,7 @@ from skipstone.checks.check import Check, Upgrade
 from skipstone.checks.finding import Finding
 from skipstone.checks.suites import SUITES
 from skipstone.checks.versions import numbers, packed
+from skipstone.cloud.hostname import short
 from skipstone.cloud.model import Hypervisor
 
 COMPUTE = "nova-compute"
@@ -120,7 +121,7 @@ def _libvirt_of(upgrade: Upgrade, name: str) -> str | None:
     versions = [
         package.version
         for host in upgrade.reachable
-        if host.name.split(".")[0] == name.split(".", maxsplit=1)[0]
+        if short(host.name) == short(name)
         for package in host.packages
         if package.source == "libvirt"
     ]

@@ -129,13 +129,15 @@ def _by_status(cloud: Cloud) -> str:
 def _hosts(cloud: Cloud) -> Table:
     from rich.table import Table
 
+    from skipstone.cloud.hostname import short
+
     table = Table("host", "groups", "system", "packages", "units active", "agents", "instances", box=None)
-    agents = Counter(agent.host.partition("@")[0].partition(".")[0] for agent in cloud.agents if agent.alive)
-    instances = Counter((instance.host or "").partition(".")[0] for instance in cloud.instances)
+    agents = Counter(short(agent.host) for agent in cloud.agents if agent.alive)
+    instances = Counter(short(instance.host or "") for instance in cloud.instances)
     for host in cloud.hosts:
-        short = host.name.partition(".")[0]
+        name = short(host.name)
         table.add_row(
-            host.name, " ".join(host.groups), *_facts(host), str(agents[short]), str(instances[short])
+            host.name, " ".join(host.groups), *_facts(host), str(agents[name]), str(instances[name])
         )
     return table
 

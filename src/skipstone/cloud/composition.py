@@ -9,6 +9,7 @@ from typing import Any
 from skipstone import __version__
 from skipstone.catalog import Catalog, Release
 from skipstone.cloud.host_facts import mask_known
+from skipstone.cloud.hostname import short
 from skipstone.cloud.masking import Secrets
 from skipstone.cloud.model import (
     Agent,
@@ -117,10 +118,10 @@ def _agents(
 
 def _with_libvirt(hypervisor: Hypervisor, hosts: Iterable[Host]) -> Hypervisor:
     """Return the hypervisor with libvirt's version, which only its host's packages tell."""
-    short = hypervisor.host.partition(".")[0]
+    name = short(hypervisor.host)
     for host in hosts:
         package = host.package("libvirt-daemon") or host.package("libvirt0")
-        if package and host.name.partition(".")[0] == short:
+        if package and short(host.name) == name:
             version = package.version.split(":")[-1].split("-")[0]
             return hypervisor.model_copy(update={"libvirt": version})
     return hypervisor

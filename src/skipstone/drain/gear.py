@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from skipstone.cloud.api import ApiSilent
 from skipstone.cloud.command import Transport
+from skipstone.cloud.hostname import short
 from skipstone.drain.model import Kind
 from skipstone.drain.nova import Nova
 from skipstone.drain.pace import Patience
@@ -117,5 +118,4 @@ def by_short_name(hosts: tuple[str, ...], wanted: str) -> str | None:
     """Return the host that is meant by a name, with or without its domain."""
     if wanted in hosts:
         return wanted
-    short = wanted.partition(".")[0]
-    return next((host for host in hosts if host.partition(".")[0] == short), None)
+    return next((host for host in hosts if short(host) == short(wanted)), None)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from skipstone.catalog import load_catalog
+from skipstone.cloud.hostname import short
 from skipstone.cloud.inventory import Inventory
 from skipstone.cloud.model import Cloud, Fact, Instance
 from skipstone.impact.calls import QUESTIONS
@@ -122,22 +123,17 @@ def _spread(instances: Iterable[Instance], most: int, waves: Sequence[Sequence[s
 
     What goes wrong goes wrong on the first hosts of all: up to half are of those, as long as others have any.
     """
-    places = {_short(host): place for place, host in enumerate(chain.from_iterable(waves))}
-    sample = {_short(host) for wave in waves[:1] for host in wave}
+    places = {short(host): place for place, host in enumerate(chain.from_iterable(waves))}
+    sample = {short(host) for wave in waves[:1] for host in wave}
     there: Counter[str] = Counter()
     ranked: list[tuple[int, int, Instance]] = []
     for instance in instances:
         if instance.status == "ACTIVE" and instance.addresses:
-            host = _short(instance.host or "")
+            host = short(instance.host or "")
             ranked.append((there[host], places.get(host, len(places)), instance))
             there[host] += 1
     chosen = [instance for _, _, instance in sorted(ranked, key=itemgetter(0, 1))]
-    first = [instance for instance in chosen if _short(instance.host or "") in sample]
-    others = [instance for instance in chosen if _short(instance.host or "") not in sample]
+    first = [instance for instance in chosen if short(instance.host or "") in sample]
+    others = [instance for instance in chosen if short(instance.host or "") not in sample]
     half = max(most // 2, most - len(others))
     return (*first[:half], *others)[:most]
-
-
-def _short(host: str) -> str:
-    """Return a host's name without its domain: nova knows some by their full one."""
-    return host.partition(".")[0]

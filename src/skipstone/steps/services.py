@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field
 
 from skipstone.cloud.command import OPERATOR, Command
+from skipstone.cloud.hostname import short
 from skipstone.steps.shell import all_active, block, blocked, last_words, quote, unblock, until, words
 from skipstone.steps.step import Step, is_empty
 
@@ -171,10 +172,9 @@ class WaitForAgents(Step):
     lines: tuple[str, ...]
 
     def without(self, hosts: AbstractSet[str]) -> Self:
-        """Return it without the agents of these hosts, which nova may know by their full names."""
-        lines = tuple(
-            line for line in self.lines if not hosts & {word.split(".")[0] for word in line.split()}
-        )
+        """Return it without the agents of these hosts, by whatever name each service knows them."""
+        lost = set(map(short, hosts))
+        lines = tuple(line for line in self.lines if not lost & set(map(short, line.split())))
         return self.model_copy(update={"lines": lines})
 
     def apply(self) -> Command:

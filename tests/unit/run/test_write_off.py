@@ -159,5 +159,6 @@ def test_a_run_that_is_over_has_nobody_to_write_off(rig: Rig, capsys: pytest.Cap
 
 def test_the_agents_of_lost_hosts_are_not_waited_for() -> None:
     assert AGENTS.without({"c2"}).lines == ("nova-compute c1 up", "c20 True agent")
+    assert AGENTS.without({"c2.example.org"}) == AGENTS.without({"c2"}), "as an inventory may call it"
     assert AGENTS.without(set()) == AGENTS
     assert "no agent to wait for" in AGENTS.without({"c1", "c2", "c20"}).apply().script

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from skipstone.cloud.hostname import short
 from skipstone.cloud.model import Cloud, Host
 
 
@@ -83,8 +84,3 @@ class Fleet:
 def _room(host: Host) -> Room:
     known = host.memory_available
     return Room(hosts=1, memory=known or 0, unknown=int(known is None))
-
-
-def short(name: str) -> str:
-    """Return a host's name without its domain."""
-    return name.partition(".")[0]

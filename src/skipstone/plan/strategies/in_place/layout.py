@@ -10,10 +10,11 @@ from skipstone.catalog.catalog import Catalog
 from skipstone.catalog.release import Release
 from skipstone.catalog.service import Daemon, Kind, Place, Purpose, Service
 from skipstone.checks.finding import Finding
+from skipstone.cloud.hostname import short
 from skipstone.cloud.model import Agent, Cloud, Host
 from skipstone.errors import InputError
 from skipstone.plan.rollout import Rollout
-from skipstone.plan.strategies.in_place.fleet import Fleet, short
+from skipstone.plan.strategies.in_place.fleet import Fleet
 from skipstone.plan.strategies.in_place.method import Choice, Computes, Method, choose
 from skipstone.plan.strategies.in_place.moving import Traffic, traffic_of
 from skipstone.plan.waves import ComputeHost, Wave, waves_of
@@ -376,9 +377,8 @@ class Layout:
     @cached_property
     def _network_agents(self) -> dict[str, list[Agent]]:
         found: dict[str, list[Agent]] = {}
-        for agent in self.cloud.agents:
-            if agent.service == "neutron" and agent.alive and agent.enabled:
-                found.setdefault(short(agent.host), []).append(agent)
+        for agent in self.agents("neutron", self.cloud.hosts):
+            found.setdefault(short(agent.host), []).append(agent)
         return found
 
     @cached_property
@@ -406,9 +406,7 @@ class Layout:
         return tuple(
             agent
             for agent in self.cloud.agents
-            if agent.service == service and agent.alive and agent.enabled
-            # ctl1.example.org@lvm: a fully qualified host name and, for cinder, a back end
-            if re.split("[.@]", agent.host)[0] in names
+            if agent.service == service and agent.alive and agent.enabled and short(agent.host) in names
         )
 
     def must_handle(self, step: str) -> bool:
