@@ -165,7 +165,7 @@ def test_a_drop_that_did_not_come_to_its_end_goes_on_with_what_is_left(tmp_path:
     ended = first.view().ended
     assert ended is not None
     plan = plan_drop(first)
-    hosts.codes = {script_of(plan, "drop.h1"): [1]}  # of all hosts, and h1 comes first
+    hosts.codes_at = {("h1", script_of(plan, "drop.h1")): [1]}
     assert carried_out(rig, plan).state is RunState.FAILED
     left = kept_by(first)
     assert left.dropping == first.view().dropped
@@ -185,7 +185,7 @@ def test_a_drop_that_was_given_up_is_begun_anew(tmp_path: Path) -> None:
     rig = Rig(tmp_path, hosts)
     directory = begun(rig, plan_of([taking("h1"), taking("h2")]))
     plan = plan_drop(directory)
-    hosts.codes = {script_of(plan, "drop.backups.h1"): [1]}
+    hosts.codes_at = {("h1", script_of(plan, "drop.backups.h1")): [1]}
     carried_out(rig, plan)
     abandon(rig, RunDirectory(directory.path.parent / f"{plan.id}-1"))
     assert kept_by(directory).checkpoints == ()

@@ -25,8 +25,8 @@ class Scripts(Hosts):
         self.asked.append(command.host)
         return await super().run(command, deadline=deadline)
 
-    def _start(self, name: str, script: str) -> None:
-        super()._start(name, script)
+    def _start(self, host: str, name: str, script: str) -> None:
+        super()._start(host, name, script)
         self.scripts.append(script)
 
 

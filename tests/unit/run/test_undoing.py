@@ -63,9 +63,9 @@ class World(Hosts):
         ran = [name.rpartition("/")[2].rpartition(".")[0] for name in self.ran]
         return [[place for place, name in enumerate(ran) if name == f"undo.{step}"] for step in steps]
 
-    def _start(self, name: str, script: str) -> None:
+    def _start(self, host: str, name: str, script: str) -> None:
         self._maybe_killed()
-        super()._start(name, script)
+        super()._start(host, name, script)
         verb, _, step = script.partition(" ")
         if self.jobs[name] == "0" or self.chance.random() < 0.5:
             self._act(verb, next(one for one in self.plan.steps() if one.id == step))

@@ -133,12 +133,14 @@ class Hosts:
     """Simulated hosts: a job runs at once, once per claim, and says what it was told to say.
 
     ``jobs`` has their names as they are on hosts, ``ran`` without the runs' marks.
-    ``codes`` are the exit codes of a script's next runs (then 0); the ``dead`` do not answer; ``silent``
+    ``codes`` are the exit codes of a script's next runs (then 0), ``codes_at`` those of its runs on one host,
+    for where several hosts have the same script; the ``dead`` do not answer; ``silent``
     is how many of the next questions stay without an answer, before or after the host acts, as ``lose`` says;
     ``broken`` how many of the next ones about jobs no shell can be started for.
     """
 
     codes: dict[str, list[int]] = field(default_factory=dict)
+    codes_at: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     silent: int = 0
     broken: int = 0
@@ -157,19 +159,20 @@ class Hosts:
             self.silent -= 1
             if self.lose():
                 raise HostUnreachable("no route to host", where=command.host)
-            self._answer(command.script)
+            self._answer(command)
             return Outcome(Result.UNKNOWN, None, "", "connection lost", 0)
-        code, stdout = self._answer(command.script)
+        code, stdout = self._answer(command)
         return Outcome(Result.EXITED, code, stdout, "", 0)
 
     @property
     def runs_per_job(self) -> Counter[str]:
         return Counter(self.ran)
 
-    def _answer(self, script: str) -> tuple[int, str]:
+    def _answer(self, command: Command) -> tuple[int, str]:
+        host, script = command.host, command.script
         job = re.search(r"^(?:mkdir -p|cd) (\S+)", script, re.MULTILINE)
         if job is None:
-            return self._next_code(script), f"checked {script}\n"
+            return self._next_code(host, script), f"checked {script}\n"
         if self.broken > 0:
             self.broken -= 1
             return 127, ""
@@ -177,7 +180,7 @@ class Hosts:
         if "mkdir -p" in script and name not in self.jobs:
             encoded = re.search(r"base64 -d >script.*?\n(.*?)\nEND", script, re.DOTALL)
             assert encoded
-            self._start(name, base64.b64decode(encoded[1]).decode())
+            self._start(host, name, base64.b64decode(encoded[1]).decode())
         if name not in self.jobs:
             return 0, "skipstone-job absent 0 0 0 same\n"
         offset = int(re.findall(r"^offset=(\d+)", script, re.MULTILINE)[-1])
@@ -187,13 +190,13 @@ class Hosts:
             f"skipstone-job exited {self.jobs[name]} 0 {offset} same\n{base64.b64encode(output).decode()}",
         )
 
-    def _start(self, name: str, script: str) -> None:
+    def _start(self, host: str, name: str, script: str) -> None:
         self.on_run(name)
         self.ran.append(unmarked(name))
-        self.jobs[name] = str(self._next_code(script.removeprefix("do ")))
+        self.jobs[name] = str(self._next_code(host, script.removeprefix("do ")))
 
-    def _next_code(self, script: str) -> int:
-        codes = self.codes.get(script)
+    def _next_code(self, host: str, script: str) -> int:
+        codes = self.codes_at.get((host, script)) or self.codes.get(script)
         return codes.pop(0) if codes else 0
 
 
