@@ -30,6 +30,8 @@ class ExitCode(IntEnum):
     REFUSED = 2
     ROLLED_BACK = 3
     NEEDS_OPERATOR = 4
+    PAUSED = 75
+    """Stopped where it was, as the run was to pause whose step it is; EX_TEMPFAIL: the same again goes on."""
 
 
 class SkipstoneError(Exception):

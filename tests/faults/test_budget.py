@@ -19,7 +19,7 @@ from skipstone.run.state import Kind, RunState, StepState
 from tests.faults.test_kill import jobs_run, journal_of, wait_for
 from tests.faults.toyrun import CLOUD, MEASURED, apply, end, here, prepare, start
 from tests.unit.impact.fake_cloud import PATHS, FakeCloud, clouds_file, served
-from tests.unit.run.toy import plan_of
+from tests.unit.run.toy import Pausable, plan_of
 
 SECOND = 1_000_000
 START = 1_790_000_000 * SECOND
@@ -81,6 +81,42 @@ def test_the_running_step_ends_and_none_begins(slow: Path) -> None:
     said = (slow / "out").read_text()
     assert "BUDGET api-writes BROKEN: nova 130.0 s of 120.0 s" in said
     assert "skipstone resume --accept-budget api-writes --reason TEXT" in said
+
+
+@pytest.fixture
+def pausable(tmp_path: Path) -> Path:
+    """A measured plan with a step that goes on until it is asked to pause, and then comes to its end."""
+    script = (
+        f'echo "$0" >>{tmp_path}/log; touch {tmp_path}/begun;'
+        f" until [ -e {tmp_path}/half ]; do sleep 0.1;"
+        f' [ -e "$SKIPSTONE_JOB/pause" ] && touch {tmp_path}/half && exit 75; done; true'
+    )
+    step = Pausable.model_validate(here("long", script=script).model_dump(exclude={"kind"}))
+    prepare(tmp_path, plan_of([step, here("next", "long", script=f'echo "$0" >>{tmp_path}/log')]))
+    (tmp_path / MEASURED).touch()
+    return tmp_path
+
+
+def test_a_step_that_can_stops_where_it_is(pausable: Path) -> None:
+    assert paused(pausable) == 4
+    view = view_of(pausable)
+    assert view.state is RunState.STOPPED
+    assert view.reason == "the budget api-writes is broken: nova 130.0 s of 120.0 s"
+    assert [step.state for step in view.steps()] == [StepState.PAUSED, StepState.PENDING]
+    assert not view.failed
+    assert resume(pausable, "--accept-budget", "api-writes", "--reason", "seen") == 0
+    assert jobs_run(pausable) == Counter(["long.1", "long.2", "next.1"])
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("kind", [Kind.BUDGET_BROKEN, Kind.OUTCOME, Kind.PAUSED])
+def test_killed_while_a_step_pauses(pausable: Path, kind: Kind, side: str) -> None:
+    assert paused(pausable, f"{side}-{kind}:kill") == -signal.SIGKILL
+    (pausable / "half").touch()
+    assert resume(pausable, "--accept-budget", "api-writes", "--reason", "seen") == 0
+    assert view_of(pausable).state is RunState.DONE
+    assert jobs_run(pausable)["next.1"] == 1
+    assert set(jobs_run(pausable).values()) == {1}
 
 
 def test_who_asked_for_a_stage_that_was_not_reached_is_told_too(slow: Path) -> None:

@@ -19,12 +19,13 @@ from skipstone.plan.plan import Gate, Plan
 from skipstone.plan.planfile import save_plan
 from skipstone.run import directory
 from skipstone.steps.registry import KINDS
-from tests.unit.run.toy import Toy, plan_of, toy
+from tests.unit.run.toy import Pausable, Toy, plan_of, toy
 
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
 KINDS["toy"] = Toy
+KINDS["pausable-toy"] = Pausable
 MEASURED = "measured"
 """A file that says that the run has a recording, which the test writes."""
 VERSION = "version"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skipstone.cli.options import inventory_option, plan_option
+from skipstone.cli.stopping import pause_asked, paused_by_run, stopped_by_signals
 from skipstone.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -208,6 +208,7 @@ def return_(
 def _carry_out(host: str, asked: Asked, work: "Work") -> int:
     """Open everything, do the work, and print how it ended."""
     from skipstone.cloud.inventory import load_inventory
+    from skipstone.drain.gear import DrainPaused
     from skipstone.drain.places import open_places
     from skipstone.drain.record import open_record, read_only
     from skipstone.settings import load_settings
@@ -220,7 +221,13 @@ def _carry_out(host: str, asked: Asked, work: "Work") -> int:
     with opened(path, host) as record, open_places(drains / "migrations" / inventory.name) as places:
         if not asked.check:
             places.claim(host)
-        result = asyncio.run(_work(inventory, record, places, work))
+        try:
+            result = asyncio.run(_work(inventory, record, places, work))
+        except DrainPaused as paused:
+            if not pause_asked():
+                raise
+            click.echo(f"{paused}\nit was asked to pause: the run goes on from here", err=True)
+            return ExitCode.PAUSED
     if result is None:
         click.echo(f"{host}: as it should be")
         return ExitCode.DONE
@@ -247,8 +254,8 @@ async def _work(inventory: "Inventory", record: "Record", places: "Places", work
     known = [compute.host for compute in await asyncio.to_thread(nova.computes)]
     names = {host: name for host in known if (name := by_short_name(hosts, host))}
     stopping = asyncio.Event()
-    async with open_transport(inventory) as transport:
-        with _stopped_by_signals(stopping), _telling() as tell:
+    async with open_transport(inventory) as transport, paused_by_run(stopping):
+        with stopped_by_signals(stopping), _telling() as tell:
             return await work(
                 Gear(
                     nova,
@@ -271,37 +278,6 @@ def _telling() -> Iterator[Callable[["News"], None]]:
 
     with shown_moves(sys.stderr) as shown:
         yield shown.tell
-
-
-@contextmanager
-def _stopped_by_signals(stopping: asyncio.Event) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) begin nothing more, the second one leave at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def on_signal() -> None:
-        if stopping.is_set() and task is not None:
-            task.cancel()
-            return
-        stopping.set()
-        click.echo(
-            "what is on its way is seen through; nothing more is begun (again: leave at once)", err=True
-        )
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    except asyncio.CancelledError:
-        from skipstone.drain.gear import DrainStopped
-
-        raise DrainStopped(
-            "left at once; migrations that were begun go on in nova",
-            remedy="the same command takes them up again",
-        ) from None
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _data(result: "Result", record: Path) -> dict[str, Any]:

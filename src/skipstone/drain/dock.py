@@ -23,6 +23,10 @@ class NoTarget(Exception):  # noqa: N818 - reads as what happened
         super().__init__("; ".join(f"{host}: {reason}" for host, reason in sorted(why.items())))
 
 
+class StopAsked(Exception):  # noqa: N818 - reads as what happened
+    """Nothing is waited for any more: the drain is to stop."""
+
+
 @dataclass(frozen=True)
 class Berth:
     """A place that was taken for one move."""
@@ -49,8 +53,12 @@ class Dock:
         self._books = books or Books()
         self._changed = asyncio.Condition()
 
-    async def take(self, cargo: Cargo, waits: Callable[[str], None]) -> Berth:
+    async def take(
+        self, cargo: Cargo, waits: Callable[[str], None], stopping: Callable[[], bool] = lambda: False
+    ) -> Berth:
         """Wait for a free place, and take it; raise NoTarget where no host could ever give one.
+
+        Raise StopAsked where none is free and the drain is ``stopping``.
 
         A host that is avoided, or that another process empties or fills now, is taken only where no other
         could, not where the others are busy. Once nova's scheduler has refused a host, those that are like
@@ -69,6 +77,8 @@ class Dock:
                 if taken:
                     target, places = taken
                     return self._taken(cargo.instance, cargo.need, cargo.source.host, target, places)
+                if stopping():
+                    raise StopAsked
                 waits(self._busy(cargo.source.host, asked))
                 await self._news()
 

@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 from skipstone.drain.dock import Dock
-from skipstone.drain.gear import DrainRefused, DrainStopped, Gear, News, Options, Phase, Stuck
+from skipstone.drain.gear import DrainPaused, DrainRefused, DrainStopped, Gear, News, Options, Phase, Stuck
 from skipstone.drain.model import Compute
 from skipstone.drain.mover import Ending, Mover, Way
 from skipstone.drain.record import Event
@@ -163,12 +163,18 @@ async def finish_all(gear: Gear, movers: list[Mover], *, pause: bool) -> dict[st
     return {ending.id: ending for ending in (task.result() for task in tasks)}
 
 
+def how_stopped(open_ones: list[Ending]) -> type[DrainStopped]:
+    """Return DrainPaused where what is open was only not begun, as the drain was asked to stop."""
+    paused = all(ending.phase is Phase.PAUSED for ending in open_ones)
+    return DrainPaused if paused else DrainStopped
+
+
 def _expect_certain(host: str, endings: dict[str, Ending]) -> None:
     """Raise DrainStopped where something of an instance is open."""
     open_ones = [ending for ending in endings.values() if not ending.certain]
     if open_ones:
         moved = sum(ending.phase is Phase.MOVED for ending in endings.values())
-        raise DrainStopped(
+        raise how_stopped(open_ones)(
             f"{len(open_ones)} of {len(endings)} instances are not moved; {moved} are, and verified",
             where=host,
             evidence="\n".join(f"{ending.name} ({ending.id}): {ending.reason}" for ending in open_ones),

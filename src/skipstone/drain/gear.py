@@ -54,6 +54,7 @@ class Phase(StrEnum):
     MOVED = "moved"
     STAYS = "stays"
     LEFT = "left"
+    PAUSED = "paused"
     GONE = "gone"
     STUCK = "stuck"
 
@@ -77,6 +78,10 @@ class DrainRefused(InputError):  # noqa: N818 - reads as what happened
 
 class DrainStopped(SkipstoneError):  # noqa: N818 - reads as what happened
     """The drain stopped before its end and needs an operator; what was moved stays moved."""
+
+
+class DrainPaused(DrainStopped):
+    """It was asked to stop, and nothing else is wrong; what was on its way has come to its end."""
 
 
 @dataclass(frozen=True)

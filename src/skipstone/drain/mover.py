@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from skipstone.cloud.api import ApiSilent
 from skipstone.drain.attempt import Pursuit, begin
-from skipstone.drain.dock import Berth, Dock, NoTarget
+from skipstone.drain.dock import Berth, Dock, NoTarget, StopAsked
 from skipstone.drain.gear import Gear, News, Options, Phase, Stuck
 from skipstone.drain.judgement import Next, Verdict
 from skipstone.drain.model import Compute, Instance, Kind
@@ -30,7 +30,7 @@ class Ending:
     @property
     def certain(self) -> bool:
         """Whether nothing is open about it."""
-        return self.phase is not Phase.STUCK
+        return self.phase not in {Phase.STUCK, Phase.PAUSED}
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Way:
 class Mover:
     """Moves one instance off ``source``.
 
-    It ends with what is certain, or STUCK. An attempt that the record has open is gone on with first: no
-    other begins while that one may still be carried out.
+    It ends with what is certain, or STUCK, or PAUSED where the drain is to stop. An attempt that the record
+    has open is gone on with first: no other begins while that one may still be carried out.
     """
 
     def __init__(self, way: Way, instance: Instance, source: Compute) -> None:
@@ -90,6 +90,8 @@ class Mover:
                 ending = await self._try(self._kind or Kind(judged.treatment))
             except NoTarget as none:
                 ending = self._give_up(f"no host can take it: {none}")
+            except StopAsked:
+                return self._paused()
             if ending:
                 return ending
 
@@ -121,6 +123,8 @@ class Mover:
                 break
             if time.monotonic() > limit:
                 return self._ending(Phase.STUCK, judged.reason)
+            if self._gear.stopping.is_set():
+                return self._paused()
             self._waits(judged.reason)
             await self._gear.pause()
         if judged.treatment is Treatment.STAYS:
@@ -155,11 +159,11 @@ class Mover:
     async def _try(self, kind: Kind) -> Ending | None:
         """Make one attempt; return the ending, or None where there is another to be made."""
         if self._gear.stopping.is_set():
-            return self._ending(Phase.STUCK, "not begun: the drain was asked to stop")
+            return self._paused()
         held = await self._gear.ask(self._gear.placement.allocations, self._instance.id)
         tried = frozenset(self._tries.hosts)
         self._cargo = cargo_of(self._instance, held, self._source, tried, refused=self._tries.unfit)
-        berth = await self._way.dock.take(self._cargo, self._waits)
+        berth = await self._way.dock.take(self._cargo, self._waits, self._gear.stopping.is_set)
         attempt = await self._begun(kind, berth)
         if attempt is None:
             await self._way.dock.leave(berth, arrived=False)
@@ -226,6 +230,9 @@ class Mover:
             self._kind, self._tries = Kind.COLD, Tries(failures=[text])
             return None
         return self._ending(Phase.STUCK, text)
+
+    def _paused(self) -> Ending:
+        return self._ending(Phase.PAUSED, "not begun: the drain was asked to stop")
 
     def _ending(self, phase: Phase, reason: str, target: str = "", kind: Kind | None = None) -> Ending:
         return Ending(self._instance.id, self._instance.name, phase, reason, target, kind)

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from skipstone.drain.dock import Dock
-from skipstone.drain.drain import MARK, Result, finish_all
+from skipstone.drain.drain import MARK, Result, finish_all, how_stopped
 from skipstone.drain.gear import DrainStopped, Gear, News, Options, Phase
 from skipstone.drain.model import Compute, Instance
 from skipstone.drain.mover import Ending, Mover, Way
@@ -114,7 +114,7 @@ def _let_be(
 def _expect_certain(host: str, endings: dict[str, Ending]) -> None:
     open_ones = [ending for ending in endings.values() if not ending.certain]
     if open_ones:
-        raise DrainStopped(
+        raise how_stopped(open_ones)(
             f"{len(open_ones)} instances are not back; the host is open, and they run where they are",
             where=host,
             evidence="\n".join(f"{ending.name} ({ending.id}): {ending.reason}" for ending in open_ones),

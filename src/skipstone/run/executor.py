@@ -7,10 +7,12 @@ outcome. What a host does not answer is asked again until the step's deadline ha
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from skipstone.cloud.command import Command, Outcome
+from skipstone.errors import ExitCode
 from skipstone.run.follow import Follower, JobRefused
 from skipstone.run.job import TIMED_OUT, Job, JobState, News
 from skipstone.run.journal import Journal
@@ -50,10 +52,14 @@ class Executor:
     async def carry_out(self, step: Step) -> StepState:
         """Go on with a step until it is DONE, SKIPPED or FAILED, or its host has been silent for too long.
 
+        One that can is PAUSED as soon as no new attempt may begin.
+
         After silence the attempt stays open (UNKNOWN, or ENDED where only the verification is missing), and
         the next call goes on with it. Raise RunStopped where the journal cannot be written.
         """
         state = await self._attempt(step)
+        if state is StepState.PAUSED and not self._stopping():  # an earlier process had asked it to pause
+            state = await self._attempt(step)
         for pause in self._asker.patience.retries if step.transient else ():
             if state is not StepState.FAILED or self._stopping():
                 break
@@ -113,16 +119,30 @@ class Executor:
         job = self._make_job(step, entry.attempt, command.host)
         follower = Follower(self._asker, job, command, taken=entry.taken, offset=entry.offset)
         try:
-            async for news in follower.news(
-                until=self._give_up_at(entry),
-                on_silence=lambda seen: self._note_silence(step, seen),
-            ):
-                with self._journal.together():
-                    self._write_news(step, job, news)
+            async with self._pausing(step, follower):
+                async for news in follower.news(
+                    until=self._give_up_at(entry),
+                    on_silence=lambda seen: self._note_silence(step, seen),
+                ):
+                    with self._journal.together():
+                        self._write_news(step, job, news)
         except JobRefused as refusal:
             self._fail(step, f"{command.host} could not start the job, so nothing was run", str(refusal))
         except NoAnswer as silence:
             self._note_silence(step, str(silence))
+
+    @asynccontextmanager
+    async def _pausing(self, step: Step, follower: Follower) -> AsyncIterator[None]:
+        """Let the job be asked to pause, where it can, once no new attempt may begin."""
+        if not step.pausable:
+            yield
+            return
+        asking = asyncio.ensure_future(follower.pause_when(self._stopping))
+        try:
+            yield
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     def _write_news(self, step: Step, job: Job, news: News) -> None:
         if self._entry(step).state is not StepState.RUNNING:
@@ -145,6 +165,9 @@ class Executor:
     async def _judge(self, step: Step) -> None:
         """Say whether the job that is over did what it should."""
         entry = self._entry(step)
+        if step.pausable and entry.code == ExitCode.PAUSED:
+            self._note(step, Kind.PAUSED)
+            return
         if entry.code != 0:
             evidence = tail(self._journal.output(step.id, entry.attempt))
             self._fail(step, _verdict(step, entry), await self._diagnosed(step, evidence))

@@ -228,7 +228,7 @@ def _changes(step: StepView, event: Event) -> dict[str, Any]:
             changes = {"offset": facts["offset"], "last_line": _last_line(facts["text"]) or step.last_line}
         case Kind.OUTCOME | Kind.SKIPPED:
             changes = {name: facts[name] for name in _PLAIN_FACTS[event.kind]}
-        case Kind.NOTHING_TO_DO | Kind.VERIFIED:
+        case Kind.NOTHING_TO_DO | Kind.VERIFIED | Kind.PAUSED:
             changes = began | {"ended": event.time} | _NO_ERROR
         case Kind.FAILURE:
             changes = {"ended": event.time} | _error(facts)

@@ -1,5 +1,6 @@
 """Follows one job from its submission to its end, over as many connections as that takes."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -63,6 +64,29 @@ class Follower:
             until=until,
             on_silence=on_silence,
         )
+
+    async def pause_when(self, wanted: Callable[[], bool]) -> None:
+        """Ask the job to stop where it is once that is ``wanted``; return when the host has heard it.
+
+        Until then it is asked again and again: cancel this where the job is over.
+        """
+        command = Command(self._command.host, self._job.pause())
+        while True:
+            if wanted() and await self._heard(command):
+                return
+            await asyncio.sleep(self._asker.patience.pause)
+
+    async def _heard(self, command: Command) -> bool:
+        try:
+            answer = await self._asker.ask(
+                command,
+                deadline=self._asker.patience.grace,
+                until=time.monotonic(),
+                on_silence=lambda _: None,
+            )
+        except NoAnswer:
+            return False
+        return answer.ok
 
     def _whole_lines(self, news: News, *, over: bool) -> News:
         """Cut after the last line feed (a secret must not be cut in two), or after everything at the end."""

@@ -6,7 +6,8 @@ The job directory is the record, named after run (with its mark), step and attem
     job           what runs it, see JOB                  needs no room, so a full disk cannot lose the outcome
     claim/        made once, by mkdir: who made   lock   held (flock) for as long as the job lives
                   it runs the script              boot   the host's boot id when the job was submitted
-    output        what the script printed
+    output        what the script printed         pause  made where the run is to pause: a script that can
+                                                         stops where it is ($SKIPSTONE_JOB is the directory)
 
 So starting a job again is harmless (the second starter finds the claim and leaves), whoever can take the
 lock knows that nothing runs, and a lock that is free after the claim was seen, without an exit, means that
@@ -40,6 +41,9 @@ TIMED_OUT = 124
 REFUSED = 73
 """Exit code of a submission that started nothing (EX_CANTCREAT)."""
 
+PAUSE = "pause"
+"""The file in a job's directory that asks its script to stop where it is."""
+
 _MARK = "skipstone-job"
 
 # timeout(1) holds the lock too, so that a job whose runner alone is killed is not taken for over; the script
@@ -58,6 +62,7 @@ began=$(date +%s)
 (
     umask 022
     cd "${{HOME:-/}}"
+    export SKIPSTONE_JOB="$directory"
     exec timeout -k 10 {deadline} /bin/sh -c 'exec /bin/sh "$0/script" 9>&-' "$directory"
 ) </dev/null >output 2>&1
 code=$?
@@ -196,6 +201,11 @@ class Job:
             start=start if self.own_unit else "false",
         )
         return submit + self.watch(offset=0, wait=wait)
+
+    def pause(self) -> str:
+        """Return what asks the job to stop where it is; it fails where the host does not have the job yet."""
+        directory = shlex.quote(str(self.directory))
+        return f"[ -d {directory}/claim ] && : >{directory}/{PAUSE}\n"
 
     def watch(self, *, offset: int, wait: int) -> str:
         """Return what waits ``wait`` seconds at most for output beyond ``offset`` or the end, and tells."""

@@ -162,7 +162,8 @@ class Runner:
         if not view.state.at_work:
             return  # stopped at a gate, which has said why
         if ending is Ending.FAILED and view.failed:
-            self._journal.append(Kind.RUN_FAILED, reason=_why(view.failed))
+            reasons = (_why(view.failed), self._stopped_for)
+            self._journal.append(Kind.RUN_FAILED, reason="; and ".join(filter(None, reasons)))
         elif ending is not Ending.DONE:
             self._journal.append(Kind.RUN_STOPPED, reason=self._stopped_for or "the operator asked for it")
         elif view.remaining:

@@ -101,7 +101,8 @@ async def carry_out_stages(
 
     ``on_stage`` is called as a stage begins and returns what carries out one of its steps. A step that does
     not pass takes its group out of the stage, and once more than the stage allows have failed, no other group
-    begins; without a group, no step begins. Nor does one once ``stopping()``. What runs comes to its end.
+    begins; without a group, no step begins. Nor does one once ``stopping()``. What runs comes to its end,
+    or is PAUSED, which is no failure.
     """
     for stage in stages:
         ending = await _carry_out_stage(stage, on_stage(stage.nodes), stopping, at_once)
@@ -128,7 +129,7 @@ async def _carry_out_stage(
                     running, timeout=wait or None, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in over:
-                    queue.end(running.pop(task), passed=task.result().passed)
+                    queue.end(running.pop(task), task.result())
             elif wait:
                 await stage.hours.rest(wait, stopping)
             else:
@@ -153,6 +154,7 @@ class _Queue:
         self._inside: set[str] = set()
         self._running: Counter[str] = Counter()
         self._failed: set[str] = set()
+        self._paused = False
         self._ahead = _groups_ahead(stage.nodes)
         self._later: dict[str, list[Node]] = defaultdict(list)
         self._before: dict[str, list[Node]] = defaultdict(list)
@@ -191,13 +193,16 @@ class _Queue:
         waits = map(self._stage.hours.wait, self._groups.heads())
         return min((wait for wait in waits if wait > 0), default=0.0)
 
-    def end(self, name: str, *, passed: bool) -> None:
-        """Take note of a step's end."""
+    def end(self, name: str, state: StepState) -> None:
+        """Take note of a step's end; one that is paused is what is left, as if it had not begun."""
         group = self._nodes[name].group
         self._steps.leave(name)
-        self._left[group] -= 1
         self._running[group] -= 1
-        if passed:
+        if state is StepState.PAUSED:
+            self._paused = True
+            return
+        self._left[group] -= 1
+        if state.passed:
             self._order.done(name)
             self._sort()
         else:
@@ -210,7 +215,7 @@ class _Queue:
         """How the stage has ended, once nothing runs and nothing begins."""
         if self._failed:
             return Ending.FAILED
-        return Ending.STOPPED if len(self._steps) or len(self._groups) else Ending.DONE
+        return Ending.STOPPED if self._paused or len(self._steps) or len(self._groups) else Ending.DONE
 
     @property
     def _more_may_begin(self) -> bool:

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     OUTCOME = "outcome"
     VERIFIED = "verified"
     FAILURE = "failure"
+    PAUSED = "paused"
     SKIPPED = "skipped"
 
 
@@ -54,6 +55,7 @@ class StepState(StrEnum):
     ENDED = "ended"
     DONE = "done"
     FAILED = "failed"
+    PAUSED = "paused"
     SKIPPED = "skipped"
 
     @property
@@ -139,6 +141,14 @@ STEP_MOVES: dict[tuple[StepState, Kind], StepMove] = {
     (StepState.ENDED, Kind.FAILURE): StepMove(
         StepState.FAILED, "the job failed or its effect cannot be seen"
     ),
+    (StepState.ENDED, Kind.PAUSED): StepMove(
+        StepState.PAUSED, "it has stopped where it was, as the run was to pause"
+    ),
+    (StepState.PAUSED, Kind.NOTHING_TO_DO): StepMove(
+        StepState.DONE, "it had come to its end before it stopped"
+    ),
+    (StepState.PAUSED, Kind.INTENT): StepMove(StepState.INTENDED, "a new attempt goes on from there"),
+    (StepState.PAUSED, Kind.FAILURE): StepMove(StepState.FAILED, "the host could not be asked; nothing ran"),
     (StepState.ENDED, Kind.NO_ANSWER): StepMove(StepState.ENDED, "only the verification is missing"),
     (StepState.FAILED, Kind.NOTHING_TO_DO): StepMove(StepState.DONE, "a failed attempt left nothing to do"),
     (StepState.FAILED, Kind.INTENT): StepMove(StepState.INTENDED, "a new attempt, after a known outcome"),

@@ -4,7 +4,7 @@ They run on the operator's machine, with its inventory (``SKIPSTONE_INVENTORY``)
 they ask for is written down by plan and host, so that a later attempt, or another process, goes on with it.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ class _OfCompute(Step):
     without them the verbs' own limits hold. ``force_complete`` lets a migration that does not end complete.
     """
 
+    pausable: ClassVar[bool] = True
+
     host: str = OPERATOR
     compute: str
     plan: str
@@ -38,7 +40,8 @@ class _OfCompute(Step):
         limits = {"--at-once": self.migrations, "--per-target": self.per_target}
         given = [word for name, limit in limits.items() if limit for word in (name, str(limit))]
         given += ["--force-complete"] if self.force_complete else []
-        return self.on_host(f"{self._call(verb, *options, *given)} || [ $? = {WARNINGS} ]")
+        call = self._call(verb, *options, *given)
+        return self.on_host(f"{call} || {{ code=$?; [ $code = {WARNINGS} ] || exit $code; }}")
 
 
 class DrainHost(_OfCompute):

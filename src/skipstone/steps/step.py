@@ -45,12 +45,15 @@ class Step(Fact):
     the engine may try again with back-off: never true of a step that migrates a database. A step that only
     ``looks`` changes nothing: a run may go on without it where a person asks for that. ``undone_anyway`` says
     that ``revert`` is run even where the host is brought back whole, for the sake of hosts undone before it.
+    One that is ``pausable`` stops where it is, and exits with ExitCode.PAUSED, where a file asks its job to
+    (``run/job.py``); what it has done by then stays, and another attempt goes on.
     ``group`` names what begins with the first step of that group and ends with its last: a host that is down
     for so long, wherever its steps run.
     """
 
     looks: ClassVar[bool] = False
     undone_anyway: ClassVar[bool] = False
+    pausable: ClassVar[bool] = False
 
     id: str
     title: str

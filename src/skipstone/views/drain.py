@@ -20,6 +20,7 @@ _STYLE = {
     Phase.STAYS: "",
     Phase.GONE: "",
     Phase.LEFT: "yellow",
+    Phase.PAUSED: "yellow",
     Phase.STUCK: "red",
 }
 

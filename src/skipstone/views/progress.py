@@ -27,6 +27,7 @@ MARKS = {
     StepState.ENDED: ("▸", "cyan"),
     StepState.DONE: ("✓", "green"),
     StepState.FAILED: ("✗", "bold red"),
+    StepState.PAUSED: ("‖", "yellow"),
     StepState.SKIPPED: ("↷", "yellow"),
 }
 STYLES = {
@@ -231,6 +232,7 @@ _TEXTS = {
     Kind.OUTCOME: "",
     Kind.VERIFIED: "done",
     Kind.FAILURE: "FAILED: {what}",
+    Kind.PAUSED: "paused where it was; a new attempt goes on",
     Kind.SKIPPED: "skipped by {who}: {why}",
 }
 

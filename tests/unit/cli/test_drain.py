@@ -76,6 +76,25 @@ def test_a_drain_by_hand_does_not_work_against_the_one_of_a_run(cloud: DrainClou
     assert call("drain", "cmp1").return_value == 0
 
 
+def test_a_run_that_is_to_pause_stops_the_drain_that_is_its_step(
+    cloud: DrainCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = cloud.add("vm")
+    monkeypatch.setenv("SKIPSTONE_JOB", str(tmp_path))
+    (tmp_path / "pause").touch()
+    asked = call("drain", "cmp1", "--plan", "p")
+    assert asked.return_value == 75
+    assert "1 of 1 instances are not moved" in asked.stderr
+    assert cloud.truth(id_) == {"cmp1": "running"}
+    (tmp_path / "pause").unlink()
+    assert call("drain", "cmp1", "--plan", "p").return_value == 0
+    (tmp_path / "pause").touch()
+    assert call("return", "cmp1", "--plan", "p").return_value == 75
+    (tmp_path / "pause").unlink()
+    assert call("return", "cmp1", "--plan", "p").return_value == 0
+    assert cloud.truth(id_) == {"cmp1": "running"}
+
+
 def test_what_is_left_is_a_warning(cloud: DrainCloud) -> None:
     cloud.add("fixed", metadata={"skipstone:drain": "never"})
     assert isinstance(call("drain", "cmp1").exception, DrainRefused)

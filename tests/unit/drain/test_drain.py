@@ -1,17 +1,19 @@
 """A whole drain against a nova, a placement and a neutron that behave, and that do not."""
 
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from skipstone.drain.drain import check_drained
-from skipstone.drain.gear import DrainRefused, DrainStopped, Phase, Stuck
+from skipstone.drain.drain import check_drained, drain
+from skipstone.drain.gear import DrainPaused, DrainRefused, DrainStopped, Gear, News, Phase, Stuck
 from skipstone.drain.record import Event, Record, open_record
 from skipstone.drain.returning import check_open
 from skipstone.drain.targets import Rules
 from skipstone.errors import RunStopped
-from tests.unit.drain.conftest import Bench
+from tests.unit.drain.conftest import CALM, Bench
 from tests.unit.drain.courses import Course
 from tests.unit.drain.test_record import room_for
 
@@ -30,6 +32,47 @@ def test_a_host_is_emptied_and_nova_sends_nothing_there(bench: Bench) -> None:
     assert all(list(bench.cloud.truth(id_).values()) == ["running"] for id_ in ids)
     assert {next(iter(bench.cloud.truth(id_))) for id_ in ids} == {"cmp2", "cmp3"}, "spread"
     assert bench.cloud.most_at_once <= 2
+
+
+def asked_to_stop(bench: Bench, at: Phase, **more: Any) -> DrainStopped:
+    """Drain, ask it to stop as the first instance comes to a phase, and return what it says."""
+
+    async def work(gear: Gear) -> None:
+        def hear(news: News) -> None:
+            if news.phase is at:
+                gear.stopping.set()
+
+        await drain(replace(gear, tell=hear), "cmp1", bench.options(**more))
+
+    with pytest.raises(DrainStopped) as stopped:
+        bench.run(work)
+    return stopped.value
+
+
+def test_a_drain_that_is_asked_to_stop_sees_through_what_is_on_its_way(bench: Bench) -> None:
+    ids = [bench.cloud.add(f"vm{n}") for n in range(6)]
+    said = asked_to_stop(bench, Phase.MOVES)
+    assert isinstance(said, DrainPaused)
+    moved = [id_ for id_ in ids if "cmp1" not in bench.cloud.truth(id_)]
+    assert 1 <= len(moved) <= 2, "as many as may be on their way at a time"
+    assert f"{6 - len(moved)} of 6 instances are not moved; {len(moved)} are" in str(said)
+    assert len(bench.drain().endings) == 6 - len(moved)
+    assert bench.cloud.hosts["cmp1"].guests == {}
+
+
+def test_a_drain_that_is_asked_to_stop_waits_for_nobody(bench: Bench) -> None:
+    """Patience for an instance that its owner is at work on is a minute here."""
+    bench.cloud.servers[bench.cloud.add("vm")]["OS-EXT-STS:task_state"] = "image_uploading"
+    began = time.monotonic()
+    assert isinstance(asked_to_stop(bench, Phase.WAITS), DrainPaused)
+    assert time.monotonic() - began < CALM.busy / 2
+
+
+def test_a_drain_that_is_stuck_is_not_paused(bench: Bench) -> None:
+    bench.cloud.add("vm")
+    bench.cloud.courses[bench.cloud.add("stuck")] = [Course.ON_BOTH]
+    said = asked_to_stop(bench, Phase.STUCK)
+    assert not isinstance(said, DrainPaused)
 
 
 def test_a_repeated_drain_does_nothing(bench: Bench) -> None:

@@ -90,6 +90,15 @@ def test_submissions_at_the_same_time_start_one(job: Job, tmp_path: Path) -> Non
     assert (tmp_path / "count").read_text() == "once\n"
 
 
+def test_a_job_is_asked_to_pause_in_its_directory(job: Job) -> None:
+    assert sh(job.pause()).returncode != 0, "it is not there yet"
+    news = submit(job, 'cd /; until [ -e "$SKIPSTONE_JOB/pause" ]; do sleep 0.05; done; exit 75', wait=0)
+    assert news.state is JobState.RUNNING
+    assert sh(job.pause()).returncode == 0
+    news = end_of(job, news)
+    assert (news.state, news.code) == (JobState.EXITED, 75)
+
+
 def test_output_comes_as_it_is_written(job: Job) -> None:
     news = submit(job, "echo one; sleep 2; printf 'two\\377'")
     assert (news.state, news.output) == (JobState.RUNNING, b"one\n")

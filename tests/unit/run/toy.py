@@ -75,6 +75,13 @@ class Anyway(Toy):
     undone_anyway: ClassVar[bool] = True
 
 
+class Pausable(Toy):
+    """A step that stops where it is when its job is asked to."""
+
+    kind: Literal["pausable-toy"] = "pausable-toy"  # type: ignore[assignment]
+    pausable: ClassVar[bool] = True
+
+
 class ToyDrain(Toy):
     """A step that the journal knows as the drain of a host."""
 
