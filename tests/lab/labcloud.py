@@ -48,12 +48,17 @@ class LabCloud:
         return done
 
     @contextmanager
-    def started(self, *arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
+    def started(self, *arguments: str | Path, **environment: str) -> Iterator["subprocess.Popen[str]"]:
         """Start one verb, which goes on meanwhile; it does not outlive the block."""
         command = ["skipstone", *map(str, arguments)]
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            command, env=self._environment, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+            command,
+            env=self._environment | environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
         ) as process:
             try:
                 yield process
