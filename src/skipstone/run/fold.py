@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from skipstone.run.budgetview import allow, see_broken
+from skipstone.run.moves import under_way
 from skipstone.run.runview import Event, GateView, RunView, StageView, StepView, WrittenOff
 from skipstone.run.state import GateState, Kind, RunState, next_run_state, next_step_state
 
@@ -225,9 +226,13 @@ def _changes(step: StepView, event: Event) -> dict[str, Any]:
         case Kind.SUBMITTED:
             changes = {"taken": True} | _NO_ERROR
         case Kind.OUTPUT:
-            changes = {"offset": facts["offset"], "last_line": _last_line(facts["text"]) or step.last_line}
+            changes = {
+                "offset": facts["offset"],
+                "last_line": _last_line(facts["text"]) or step.last_line,
+                "moves": under_way(step.moves, facts["text"]),
+            }
         case Kind.OUTCOME | Kind.SKIPPED:
-            changes = {name: facts[name] for name in _PLAIN_FACTS[event.kind]}
+            changes = {"moves": "", **{name: facts[name] for name in _PLAIN_FACTS[event.kind]}}
         case Kind.NOTHING_TO_DO | Kind.VERIFIED | Kind.PAUSED:
             changes = began | {"ended": event.time} | _NO_ERROR
         case Kind.FAILURE:
@@ -243,6 +248,7 @@ _CLEARED: dict[str, Any] = {
     "taken": False,
     "offset": 0,
     "last_line": "",
+    "moves": "",
     "code": None,
     "seconds": 0,
     "rebooted": False,

@@ -33,6 +33,7 @@ class StepView:
 
     ``offset`` is how many bytes of the present attempt's output are in the journal; ``taken`` says that
     the host is known to have taken the present attempt's job. ``who`` said to skip it, and ``why``.
+    ``moves`` has a line for each instance on its way (``run/moves.py``).
     ``undone`` is the last attempt that a rollback has undone: what follows begins anew. ``group`` is the host
     that is down meanwhile, where the plan counts those.
     """
@@ -54,6 +55,7 @@ class StepView:
     taken: bool = False
     offset: int = 0
     last_line: str = ""
+    moves: str = ""
     code: int | None = None
     seconds: float = 0
     rebooted: bool = False

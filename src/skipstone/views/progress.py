@@ -14,6 +14,7 @@ from rich.text import Text
 from skipstone.impact.tally import Felt
 from skipstone.run.budget import Budget, Spent
 from skipstone.run.fold import Fold
+from skipstone.run.moves import short
 from skipstone.run.runview import Event, GateView, HostCounts, RunView, StageView, StepView
 from skipstone.run.state import Kind, RunState, StepState
 from skipstone.views.felt import felt_lines
@@ -42,6 +43,9 @@ STYLES = {
 }
 SHOWN_STEPS = 12
 """More running steps than this are counted, not listed."""
+
+SHOWN_MOVES = 6
+"""Instances on their way of one step; more are counted."""
 
 SHOWN_LEFT_OUT = 5
 """Instances that were left out last are named, no more."""
@@ -108,6 +112,8 @@ def run_json(
             "seconds": stage.seconds,
             "hosts": stage.hosts and asdict(stage.hosts),
         }
+        for step_data in stage_data["steps"]:
+            step_data["moves"] = step_data["moves"].splitlines()
     return json.dumps(data, indent=2, default=_as_text)
 
 
@@ -284,9 +290,20 @@ def _hosts(counts: HostCounts) -> str:
 def _add_step(table: Table, step: StepView, now: datetime) -> None:
     mark, style = MARKS[step.state]
     spent = (now - step.attempt_began).total_seconds() if step.attempt_began else 0
-    what = Text.assemble(("  " + mark + " ", style), step.title, (f"  {step.last_line}", "dim"))
-    what.truncate(76, overflow="ellipsis")
+    moves = step.moves.splitlines()
+    last_line = "" if moves else f"  {step.last_line}"
+    what = Text.assemble(("  " + mark + " ", style), step.title, (last_line, "dim"))
+    what.truncate(_WIDEST, overflow="ellipsis")
     table.add_row("", what, step.host, f"{duration(int(spent))} / {duration(step.estimate)}")
+    for line in moves[:SHOWN_MOVES]:
+        move = Text(f"      {short(line)}", "dim")
+        move.truncate(_WIDEST, overflow="ellipsis")
+        table.add_row("", move)
+    if len(moves) > SHOWN_MOVES:
+        table.add_row("", Text(f"      and {len(moves) - SHOWN_MOVES} more on their way", "dim"))
+
+
+_WIDEST = 76
 
 
 def _budgets(view: RunView, spent: Sequence[Spent]) -> Iterator[Text]:
