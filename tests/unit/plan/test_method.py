@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skipstone.cloud.model import Agent, Cloud, ConfigFile, Host, Hypervisor, Instance
 from skipstone.plan.strategies.in_place.fleet import Fleet
-from skipstone.plan.strategies.in_place.method import Computes, Method, choose
+from skipstone.plan.strategies.in_place.method import Computes, Method, choose, convergence
 
 
 def host(name: str, **more: Any) -> Host:
@@ -57,6 +57,23 @@ def test_by_default_instances_stay() -> None:
 def test_what_is_asked_for_is_done() -> None:
     choice = choose(Fleet(cloud(ONE, TWO), (ONE, TWO)), ONE, Computes.DRAIN, system=False)
     assert choice.method is Method.DRAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "neither auto-converge nor post-copy"),
+        ("[libvirt]\n# live_migration_permit_post_copy = true\n", "neither"),
+        ("[libvirt]\nlive_migration_permit_post_copy = false\n", "neither"),
+        ("[libvirt]\nlive_migration_permit_post_copy = True\n", "nova may use post-copy"),
+        (
+            "[libvirt]\nlive_migration_permit_post_copy=1\nlive_migration_permit_auto_converge = yes\n",
+            "nova may slow it down (auto-converge) and use post-copy",
+        ),
+    ],
+)
+def test_what_nova_may_do_about_a_busy_guest_is_told(text: str, told: str) -> None:
+    assert told in convergence(host("cmp1").model_copy(update={"config_files": nova_conf(text)}))
 
 
 def test_a_host_is_installed_anew_only_where_that_is_said() -> None:

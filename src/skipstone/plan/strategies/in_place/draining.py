@@ -3,7 +3,7 @@
 from skipstone.cloud.model import Host
 from skipstone.errors import InputError
 from skipstone.plan.strategies.in_place.layout import Layout
-from skipstone.plan.strategies.in_place.method import Choice, Computes, Method
+from skipstone.plan.strategies.in_place.method import Choice, Computes, Method, convergence
 from skipstone.steps.drain import DrainHost, ReturnInstances
 from skipstone.steps.step import Reversibility, Step
 
@@ -45,7 +45,7 @@ def drain_first(layout: Layout, host: Host, *, needs: tuple[str, ...]) -> tuple[
             force_complete=layout.handling.force_complete,
             cold=layout.handling.cold,
             empty=choice.method is Method.REINSTALL,
-            reasons=choice.reasons,
+            reasons=(*choice.reasons, convergence(host)),
         ),
     )
 

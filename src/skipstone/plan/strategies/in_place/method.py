@@ -9,6 +9,11 @@ from skipstone.plan.strategies.in_place.fleet import Fleet, Room
 
 _PCI = re.compile(r"^\s*(device_spec|passthrough_whitelist)\s*=\s*\S", re.MULTILINE)
 
+_PERMITTED = re.compile(
+    r"^\s*live_migration_permit_(auto_converge|post_copy)\s*=\s*(?:true|1|yes|on)\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+
 
 class Computes(StrEnum):
     """What the operator asks for."""
@@ -71,9 +76,26 @@ def obstacles(fleet: Fleet, host: Host) -> tuple[str, ...]:
     return tuple(reason for reason in found if reason)
 
 
+def convergence(host: Host) -> str:
+    """Return what nova may do there about a guest that writes faster than the network carries it away.
+
+    Source: nova/conf/libvirt.py; both are off unless nova.conf says otherwise, and it is the source's that
+    counts.
+    """
+    permitted = {found for text in _nova_texts(host) for found in _PERMITTED.findall(text)}
+    busy = "a guest that writes faster than the network carries"
+    if not permitted:
+        return f"nova permits neither auto-converge nor post-copy: {busy} is moved only where that is forced"
+    words = {"auto_converge": "slow it down (auto-converge)", "post_copy": "use post-copy"}
+    return f"of {busy}, nova may {' and '.join(words[one] for one in sorted(permitted))}"
+
+
+def _nova_texts(host: Host) -> tuple[str, ...]:
+    return tuple(file.text or "" for file in host.config_files if "/etc/nova/" in file.path)
+
+
 def _passed_through(host: Host) -> str:
-    texts = (file.text or "" for file in host.config_files if "/etc/nova/" in file.path)
-    if any(_PCI.search(text) for text in texts):
+    if any(_PCI.search(text) for text in _nova_texts(host)):
         return "nova.conf passes PCI devices of this host through, and instances that have one cannot move"
     return ""
 
