@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -90,6 +90,27 @@ def at(impact: Impact, address: str) -> InstanceImpact:
     return next(one for one in impact.instances if one.address == address)
 
 
+def server_at(lab: LabCloud, address: str) -> str:
+    """Return the id of the instance with an address."""
+    servers = json.loads(lab.openstack("server", "list", "--all-projects", "-f", "json"))
+    return next(str(one["ID"]) for one in servers if address in str(one["Networks"]))
+
+
+def domain_of(lab: LabCloud, server: str) -> tuple[str, str]:
+    """Return the compute that an instance is on, and its name there."""
+    detail = json.loads(lab.openstack("server", "show", server, "-f", "json"))
+    return detail["OS-EXT-SRV-ATTR:host"], detail["OS-EXT-SRV-ATTR:instance_name"]
+
+
+def answers_again(lab: LabCloud, deadline: float) -> None:
+    """Wait until every instance serves its boot-id."""
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            lab.boot_ids()
+            return
+    raise AssertionError("an instance does not come up")
+
+
 def test_a_quiet_cloud_has_no_outage(spec: ProbeSpec, tmp_path: Path) -> None:
     with probing(spec, tmp_path):
         time.sleep(30)
@@ -137,10 +158,7 @@ def test_an_instance_that_stands_still_loses_what_ping_says(
     lab: LabCloud, spec: ProbeSpec, tmp_path: Path
 ) -> None:
     address = lab.instance_addresses()[0]
-    server = json.loads(lab.openstack("server", "list", "--all-projects", "--long", "-f", "json"))
-    found = next(one for one in server if address in str(one["Networks"]))
-    detail = json.loads(lab.openstack("server", "show", found["ID"], "-f", "json"))
-    host, domain = detail["OS-EXT-SRV-ATTR:host"], detail["OS-EXT-SRV-ATTR:instance_name"]
+    host, domain = domain_of(lab, server_at(lab, address))
     command = ("ping", "-n", "-D", "-i", "0.2", address)
     with logged(tmp_path / "ping.log", *command) as log, probing(spec, tmp_path):
         time.sleep(5)
@@ -157,18 +175,35 @@ def test_an_instance_that_stands_still_loses_what_ping_says(
 
 def test_a_reboot_is_seen(lab: LabCloud, spec: ProbeSpec, tmp_path: Path) -> None:
     address = lab.instance_addresses()[0]
-    servers = json.loads(lab.openstack("server", "list", "--all-projects", "-f", "json"))
-    server = next(one for one in servers if address in str(one["Networks"]))
+    host, domain = domain_of(lab, server_at(lab, address))
     with probing(spec, tmp_path):
         time.sleep(3)
         before = lab.boot_ids()[address]
-        lab.openstack("server", "reboot", "--hard", server["ID"])
+        lab.on(host, f"virsh reset {domain}")
         deadline = time.monotonic() + 240
         while not (boots := at(measure(tmp_path), address).boots)[1:]:
             assert time.monotonic() < deadline
             time.sleep(5)
     assert boots[0].boot_id == before
     assert at(measure(tmp_path), address).rebooted
+
+
+def test_an_instance_that_its_owner_reboots_is_left_out(
+    lab: LabCloud, spec: ProbeSpec, tmp_path: Path
+) -> None:
+    address = lab.instance_addresses()[0]
+    with probing(spec, tmp_path):
+        time.sleep(3)
+        lab.openstack("server", "reboot", "--hard", "--wait", server_at(lab, address))
+        deadline = time.monotonic() + 240
+        while not any("rebooted by its owner" in line for line in measure(tmp_path).left_out):
+            assert time.monotonic() < deadline
+            time.sleep(2)
+        answers_again(lab, deadline)
+    impact = at(measure(tmp_path), address)
+    assert not impact.rebooted
+    assert impact.ping
+    assert impact.ping.longest < 2, "its silence is none of ours"
 
 
 def test_a_look_is_the_same_as_the_one_before_and_a_loss_is_found(lab: LabCloud, tmp_path: Path) -> None:
