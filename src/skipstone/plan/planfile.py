@@ -6,6 +6,7 @@ host is not shown again (``alike``).
 """
 
 import difflib
+import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -109,11 +110,13 @@ def _from_data(data: dict[str, Any], where: str) -> tuple[Plan, Shown]:
 
 @collecting_later()
 def save_plan(plan: Plan, path: Path) -> None:
-    """Write the plan; the same plan gives the same bytes."""
+    """Write the plan; the same plan gives the same bytes. Who dies meanwhile leaves the old one or this."""
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8") as file:
         file.write(HEADER.format(name=path.name))
         file.writelines(_pieces(plan))
+        file.flush()
+        os.fsync(file.fileno())  # a file may have its name on the disk before its text
     part.replace(path)
 
 
